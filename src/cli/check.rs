@@ -1,0 +1,57 @@
+//! `postroom check`: configuration, rules and templates; every problem found, not only the first.
+
+use std::path::Path;
+
+use super::{Exit, say, tell};
+use crate::config::Config;
+use crate::daemon::{fixtures_dir, surroundings};
+use crate::replay;
+use crate::rules::{RuleFiles, RuleSet};
+
+pub(super) fn run(path: &Path) -> anyhow::Result<Exit> {
+    let config = match Config::read(path, &|name| std::env::var(name).ok()) {
+        Ok(config) => config,
+        Err(problems) => {
+            for problem in &problems {
+                say(&problem.to_string());
+            }
+            tell(&format!("{} in the configuration.", counted(problems.len(), "problem")));
+            return Ok(Exit::No);
+        }
+    };
+    let (mut errors, mut warnings) = (0, 0);
+    for problem in &config.warnings {
+        say(&problem.to_string());
+        warnings += 1;
+    }
+    for (name, mailbox) in &config.mailboxes {
+        let loaded = RuleFiles::read(&mailbox.rules).map_err(|error| vec![error.to_string()]).and_then(|files| {
+            RuleSet::load(files, surroundings(&config, name)).map_err(|faults| faults.iter().map(ToString::to_string).collect())
+        });
+        match loaded {
+            Ok(set) => {
+                for warning in set.warnings() {
+                    say(&warning.to_string());
+                    warnings += 1;
+                }
+                for rule in replay::unreached(&set, &fixtures_dir(&config, name)) {
+                    say(&format!("{}/{rule}.rhai: warning: no fixture reaches this rule", mailbox.rules.display()));
+                    warnings += 1;
+                }
+                tell(&format!("{name}: {}, version {}", counted(set.rules().len(), "rule"), set.hash().short()));
+            }
+            Err(faults) => {
+                errors += faults.len();
+                for fault in faults {
+                    say(&fault);
+                }
+            }
+        }
+    }
+    tell(&format!("{}, {}.", counted(errors, "error"), counted(warnings, "warning")));
+    Ok(if errors == 0 { Exit::Done } else { Exit::No })
+}
+
+fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}

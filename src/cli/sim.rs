@@ -1,0 +1,74 @@
+//! `postroom sim`: the simulated tenant alone.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::{Exit, say};
+use crate::clock::Clock;
+use crate::simulator::{MailboxSeed, Options, Simulator};
+
+/// Which tenant.
+#[derive(Debug, clap::Args)]
+pub struct SimArgs {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
+    listen: SocketAddr,
+    /// A mailbox, and a folder of .eml files that it begins with.
+    #[arg(long = "mailbox", required = true, value_name = "ADDRESS[=DIR]")]
+    mailboxes: Vec<String>,
+    /// What ids are made from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The only client that is let in; without it any is.
+    #[arg(long, value_name = "ID:SECRET")]
+    client: Option<String>,
+    /// How long a sent draft stays in Drafts, in milliseconds.
+    #[arg(long, default_value_t = 300, value_name = "MS")]
+    sent_delay: u64,
+}
+
+pub(super) fn run(args: &SimArgs) -> anyhow::Result<Exit> {
+    super::start_log();
+    let mailboxes = args.mailboxes.iter().map(|mailbox| seed_of(mailbox)).collect::<anyhow::Result<_>>()?;
+    let client = match args.client.as_deref().map(|client| client.split_once(':')) {
+        None => None,
+        Some(Some((id, secret))) => Some((id.to_owned(), secret.to_owned())),
+        Some(None) => anyhow::bail!("--client takes ID:SECRET"),
+    };
+    super::runtime()?.block_on(async {
+        let options = Options {
+            listen: args.listen,
+            mailboxes,
+            seed: args.seed,
+            client,
+            sent_delay: Duration::from_millis(args.sent_delay),
+            ..Options::new(Clock::system())
+        };
+        let simulator = Simulator::start(options).await?;
+        say(&format!("listening on {}", simulator.base_url()));
+        super::run::asked_to_stop().await;
+        simulator.stop().await;
+        Ok(Exit::Done)
+    })
+}
+
+fn seed_of(mailbox: &str) -> anyhow::Result<MailboxSeed> {
+    let (address, mail) = match mailbox.split_once('=') {
+        None => (mailbox, Vec::new()),
+        Some((address, dir)) => (address, raw_mail(Path::new(dir))?),
+    };
+    anyhow::ensure!(address.contains('@'), "`{address}` is no mailbox address");
+    Ok(MailboxSeed { address: address.to_owned(), mail })
+}
+
+/// The .eml files of a folder, in name order.
+pub(super) fn raw_mail(dir: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
+    let entries = std::fs::read_dir(dir).with_context(|| format!("{} cannot be read", dir.display()))?;
+    let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
+    files.sort();
+    files.iter().map(|path| std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))).collect()
+}

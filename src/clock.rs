@@ -1,0 +1,92 @@
+//! The only place that reads time.
+//!
+//! Whoever needs the time is handed a [`Clock`]; a story hands in one that it moves itself.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// Tells the time of day and waits. Cheap to clone; clones tell the same time.
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    System,
+    ByHand(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// The machine's clock.
+    pub fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that stands still until [`Clock::advance`] moves it. Waiting on it moves it at once.
+    pub fn by_hand(start: Timestamp) -> Self {
+        Self(Source::ByHand(Arc::new(AtomicI64::new(start.as_millisecond()))))
+    }
+
+    /// Now, in whole milliseconds.
+    pub fn now(&self) -> Timestamp {
+        let ms = match &self.0 {
+            Source::System => Timestamp::now().as_millisecond(),
+            Source::ByHand(ms) => ms.load(Ordering::SeqCst),
+        };
+        from_ms(ms)
+    }
+
+    /// Moves a clock that is set by hand; the machine's clock is nobody's to move and stays.
+    pub fn advance(&self, by: Duration) {
+        if let Source::ByHand(ms) = &self.0 {
+            ms.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        }
+    }
+
+    /// Waits for `span`.
+    pub async fn sleep(&self, span: Duration) {
+        match &self.0 {
+            Source::System => tokio::time::sleep(span).await,
+            Source::ByHand(_) => {
+                self.advance(span);
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// A stopwatch that starts now: monotonic where the clock is the machine's.
+    pub fn stopwatch(&self) -> Stopwatch {
+        match &self.0 {
+            Source::System => Stopwatch::System(std::time::Instant::now()),
+            Source::ByHand(_) => Stopwatch::ByHand(self.clone(), self.now()),
+        }
+    }
+}
+
+/// Measures how long something took.
+#[derive(Clone, Debug)]
+pub enum Stopwatch {
+    /// Measures by the machine's monotonic clock.
+    System(std::time::Instant),
+    /// Measures by a clock that is set by hand.
+    ByHand(Clock, Timestamp),
+}
+
+impl Stopwatch {
+    /// Time since the start.
+    pub fn elapsed(&self) -> Duration {
+        match self {
+            Self::System(start) => start.elapsed(),
+            Self::ByHand(clock, start) => {
+                Duration::from_millis(u64::try_from((clock.now().as_millisecond() - start.as_millisecond()).max(0)).unwrap_or(0))
+            }
+        }
+    }
+}
+
+/// The time `ms` milliseconds after 1970-01-01T00:00:00Z; the nearest representable one outside of jiff's range.
+pub fn from_ms(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or(if ms < 0 { Timestamp::MIN } else { Timestamp::MAX })
+}

@@ -1,0 +1,210 @@
+//! `postroom.toml`: as written, checked whole, as used.
+//!
+//! Every problem is reported with its place, not only the first. Secrets are read here, from the environment or from
+//! files, and never shown; the file itself cannot hold one. Nothing here calls anybody.
+
+mod document;
+mod problem;
+mod read;
+mod secret;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use problem::{Problem, Severity};
+pub use secret::{SecretSetting, SecretSource};
+
+use crate::ids::{EndpointName, MailboxName};
+
+/// The whole configuration. Paths in it are ready to be opened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The file it was read from, as given.
+    pub file: PathBuf,
+    /// `[tenant]`.
+    pub tenant: Tenant,
+    /// `[graph]`.
+    pub graph: GraphAccess,
+    /// `[mailbox.NAME]`.
+    pub mailboxes: BTreeMap<MailboxName, MailboxConfig>,
+    /// `[endpoint.NAME]`.
+    pub endpoints: BTreeMap<EndpointName, EndpointConfig>,
+    /// `[state] path`: the database.
+    pub state: PathBuf,
+    /// `[web]`.
+    pub web: Web,
+    /// What is odd but does not keep it from being used.
+    pub warnings: Vec<Problem>,
+}
+
+/// Whose mailboxes they are, and who we are there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tenant {
+    /// The tenant's id or one of its domains.
+    pub id: String,
+    /// The application's id.
+    pub client_id: String,
+    /// The application's secret.
+    pub client_secret: SecretSetting,
+}
+
+/// Where Graph is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GraphAccess {
+    /// With the version: `https://graph.microsoft.com/v1.0`.
+    pub base_url: String,
+    /// `https://login.microsoftonline.com`.
+    pub login_url: String,
+    /// Limit of one call.
+    pub timeout: Duration,
+}
+
+/// One shared mailbox.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MailboxConfig {
+    /// Its address.
+    pub address: String,
+    /// Folders that are followed, as paths.
+    pub folders: Vec<String>,
+    /// The folder with its rules.
+    pub rules: PathBuf,
+    /// How often its folders are looked at.
+    pub poll: Duration,
+    /// Whether a rule may move to a folder that is not there yet.
+    pub create_folders: bool,
+    /// Globs of folders that rules may name; empty: all.
+    pub allowed_folders: Vec<String>,
+    /// Limits of automatic answers.
+    pub replies: ReplyBudget,
+    /// The time zone of its dates.
+    pub time_zone: jiff::tz::TimeZone,
+}
+
+/// Limits of automatic answers. The pace of a mailbox only delays, the other two withhold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplyBudget {
+    /// Answers of the mailbox in a minute.
+    pub per_minute: u32,
+    /// Answers to one sender in a day.
+    pub per_sender_per_day: u32,
+    /// Answers in one conversation, ever.
+    pub per_conversation: u32,
+}
+
+/// One endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointConfig {
+    /// Where it is.
+    pub url: String,
+    /// Who we are there.
+    pub auth: Option<AuthSetting>,
+    /// Limit of one call.
+    pub timeout: Duration,
+    /// Asking it changes nothing there.
+    pub read_only: bool,
+    /// How long it honours our key.
+    pub idempotent: Option<Duration>,
+    /// Where it tells what became of a key; holds `{key}`.
+    pub lookup: Option<String>,
+    /// Networks that are not public but its name may resolve to.
+    pub allow: Vec<String>,
+}
+
+/// Credentials for an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuthSetting {
+    /// A bearer token.
+    Bearer(SecretSetting),
+    /// User name and password.
+    Basic {
+        /// User name.
+        user: String,
+        /// Password.
+        password: SecretSetting,
+    },
+}
+
+/// The console's door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Web {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where the world reaches it; set: notifications are subscribed to.
+    pub public_url: Option<String>,
+}
+
+impl Default for GraphAccess {
+    fn default() -> Self {
+        Self {
+            base_url: "https://graph.microsoft.com/v1.0".to_owned(),
+            login_url: "https://login.microsoftonline.com".to_owned(),
+            timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for ReplyBudget {
+    fn default() -> Self {
+        Self { per_minute: 60, per_sender_per_day: 1, per_conversation: 3 }
+    }
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), public_url: None }
+    }
+}
+
+impl MailboxConfig {
+    /// A mailbox with nothing said but its address and its rules.
+    pub fn new(address: impl Into<String>, rules: PathBuf) -> Self {
+        Self {
+            address: address.into(),
+            folders: vec!["Inbox".to_owned()],
+            rules,
+            poll: Duration::from_mins(1),
+            create_folders: false,
+            allowed_folders: Vec::new(),
+            replies: ReplyBudget::default(),
+            time_zone: jiff::tz::TimeZone::UTC,
+        }
+    }
+}
+
+impl EndpointConfig {
+    /// An endpoint with nothing said but its address.
+    pub fn new(url: impl Into<String>) -> Self {
+        let timeout = Duration::from_secs(15);
+        Self { url: url.into(), auth: None, timeout, read_only: false, idempotent: None, lookup: None, allow: Vec::new() }
+    }
+}
+
+impl Config {
+    /// The folder that the file lies in; `fixtures` lie beside it.
+    pub fn dir(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new(""))
+    }
+
+    /// Every secret must have a value, or nothing can be run.
+    ///
+    /// # Errors
+    /// The secrets that have none, with their places.
+    pub fn require_secrets(&self) -> Result<(), Vec<Problem>> {
+        let of_endpoint = |endpoint: &EndpointConfig| match &endpoint.auth {
+            Some(AuthSetting::Bearer(secret) | AuthSetting::Basic { password: secret, .. }) => secret.missing(),
+            None => None,
+        };
+        let missing: Vec<Problem> = std::iter::once(self.tenant.client_secret.missing())
+            .chain(self.endpoints.values().map(of_endpoint))
+            .flatten()
+            .map(|problem| Problem { severity: Severity::Error, ..problem })
+            .collect();
+        if missing.is_empty() { Ok(()) } else { Err(missing) }
+    }
+}

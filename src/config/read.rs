@@ -1,0 +1,297 @@
+//! From the file to the checked values.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+use super::document::{Document, Section};
+use super::problem::Problem;
+use super::secret::{SecretSetting, SecretSource};
+use super::values::{duration, is_mail_address, is_network};
+use super::{AuthSetting, Config, EndpointConfig, GraphAccess, MailboxConfig, ReplyBudget, Severity, Tenant, Web};
+use crate::ids::{EndpointName, MailboxName};
+use crate::outgoing::service_url;
+
+const NOT_YET: &str = "is not in this version";
+/// Largest configuration that is read.
+const FILE_MAX: u64 = 1_000_000;
+
+impl Config {
+    /// Reads and checks a configuration. `environment` gives the value of a variable.
+    ///
+    /// # Errors
+    /// Everything that is wrong, warnings included, in the order of the file.
+    pub fn read(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<Problem>> {
+        let mut nothing = Document::new(path.to_owned(), "");
+        let text = match read_file(path) {
+            Ok(text) => text,
+            Err(why) => {
+                nothing.error(&(0..0), format!("the configuration cannot be read: {why}"));
+                return Err(nothing.problems);
+            }
+        };
+        let (table, faults) = DeTable::parse_recoverable(&text);
+        let mut reader = Reader { document: Document::new(path.to_owned(), &text), environment, dir: parent(path) };
+        for fault in &faults {
+            reader.document.error(&fault.span().unwrap_or(0..0), fault.message());
+        }
+        let root = Section::new(String::new(), 0..0, table.get_ref());
+        let config = reader.config(&root);
+        let mut problems = reader.document.problems;
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        match config {
+            Some(config) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
+                Ok(Self { file: path.to_owned(), warnings: problems, ..config })
+            }
+            _ => Err(problems),
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let length = std::fs::metadata(path).map_err(|why| why.to_string())?.len();
+    if length > FILE_MAX {
+        return Err(format!("it has {length} bytes, more than {FILE_MAX}"));
+    }
+    std::fs::read_to_string(path).map_err(|why| why.to_string())
+}
+
+fn parent(path: &Path) -> PathBuf {
+    path.parent().map(Path::to_owned).unwrap_or_default()
+}
+
+struct Reader<'a> {
+    document: Document<'a>,
+    environment: &'a dyn Fn(&str) -> Option<String>,
+    dir: PathBuf,
+}
+
+impl<'a> Reader<'a> {
+    // Every part is read before the first `?`, so that each one's problems are found.
+    fn config(&mut self, root: &Section<'a>) -> Option<Config> {
+        root.know(&mut self.document, &["tenant", "graph", "mailbox", "endpoint", "state", "web"]);
+        if root.get("tenant").is_none() {
+            self.document.error(&(0..0), "the table [tenant] is missing; it needs id, client_id and client_secret");
+        }
+        let tenant = root.section(&mut self.document, "tenant").and_then(|section| self.tenant(&section));
+        let graph = root.section(&mut self.document, "graph").map_or_else(GraphAccess::default, |section| self.graph(&section));
+        let mailboxes = self.mailboxes(root);
+        let endpoints = self.endpoints(root);
+        let state = root.section(&mut self.document, "state").and_then(|section| {
+            section.know(&mut self.document, &["path"]);
+            section.text(&mut self.document, "path")
+        });
+        let web = root.section(&mut self.document, "web").map_or_else(Web::default, |section| self.web(&section));
+        let state = self.dir.join(state.as_deref().unwrap_or("postroom.db"));
+        Some(Config { file: PathBuf::new(), tenant: tenant?, graph, mailboxes, endpoints, state, web, warnings: Vec::new() })
+    }
+
+    fn tenant(&mut self, section: &Section<'a>) -> Option<Tenant> {
+        let document = &mut self.document;
+        section.know(document, &["id", "client_id", "client_secret", "certificate", "managed_identity"]);
+        let (id, client_id) = (section.required(document, "id"), section.required(document, "client_id"));
+        for key in ["certificate", "managed_identity"] {
+            if section.get(key).is_some() {
+                document.error(&section.span_of(key), format!("`{key}` {NOT_YET}; use client_secret = {{ env = \"…\" }}"));
+            }
+        }
+        let other = section.get("certificate").or(section.get("managed_identity")).is_some();
+        if section.get("client_secret").is_none() && !other {
+            document.error(
+                &section.span,
+                "`client_secret` is missing in [tenant]; write client_secret = { env = \"POSTROOM_CLIENT_SECRET\" }",
+            );
+        }
+        let client_secret = self.secret(section, "client_secret");
+        Some(Tenant { id: id?, client_id: client_id?, client_secret: client_secret? })
+    }
+
+    fn graph(&mut self, section: &Section<'a>) -> GraphAccess {
+        let document = &mut self.document;
+        section.know(document, &["base_url", "login_url", "timeout"]);
+        let mut url = |key| section.parsed(document, key, |text| service_url(text).map(|_| text.to_owned()));
+        let (base_url, login_url) = (url("base_url"), url("login_url"));
+        let timeout = section.parsed(document, "timeout", duration);
+        let default = GraphAccess::default();
+        GraphAccess {
+            base_url: base_url.unwrap_or(default.base_url),
+            login_url: login_url.unwrap_or(default.login_url),
+            timeout: timeout.unwrap_or(default.timeout),
+        }
+    }
+
+    fn mailboxes(&mut self, root: &Section<'a>) -> BTreeMap<MailboxName, MailboxConfig> {
+        let Some(all) = root.section(&mut self.document, "mailbox") else { return BTreeMap::new() };
+        let mut mailboxes: BTreeMap<MailboxName, MailboxConfig> = BTreeMap::new();
+        for (name, section) in all.sections(&mut self.document) {
+            self.check_name(&name, &section.span);
+            let Some(mailbox) = self.mailbox(&name, &section) else { continue };
+            if let Some((other, _)) = mailboxes.iter().find(|(_, other)| other.address.eq_ignore_ascii_case(&mailbox.address)) {
+                let told = format!("[mailbox.{other}] and [mailbox.{name}] have the same address; a mailbox is worked once");
+                self.document.error(&section.span_of("address"), told);
+            }
+            mailboxes.insert(MailboxName::new(name), mailbox);
+        }
+        mailboxes
+    }
+
+    fn mailbox(&mut self, name: &str, section: &Section<'a>) -> Option<MailboxConfig> {
+        let document = &mut self.document;
+        let known = ["address", "folders", "rules", "poll", "create_folders", "allowed_folders", "replies", "time_zone"];
+        section.know(document, &known);
+        let address = section.required(document, "address");
+        if let Some(address) = address.as_deref().filter(|address| !is_mail_address(address)) {
+            document.error(&section.span_of("address"), format!("`{address}` is no mail address"));
+        }
+        let rules = section.text(document, "rules").unwrap_or_else(|| format!("rules/{name}"));
+        let rules = self.dir.join(rules);
+        if !rules.is_dir() {
+            document.error(
+                &section.span_of("rules"),
+                format!("the rules folder {} is not there; create it or correct `rules`", rules.display()),
+            );
+        }
+        let default = MailboxConfig::new(address.clone().unwrap_or_default(), rules);
+        let folders = section.list(document, "folders").map(texts);
+        if folders.as_ref().is_some_and(Vec::is_empty) {
+            document.error(&section.span_of("folders"), "`folders` is empty: nothing would be followed");
+        }
+        let zone = |text: &str| jiff::tz::TimeZone::get(text).map_err(|_| format!("`{text}` is no time zone like Europe/Berlin"));
+        let mailbox = MailboxConfig {
+            folders: folders.unwrap_or(default.folders),
+            poll: section.parsed(document, "poll", duration).unwrap_or(default.poll),
+            create_folders: section.flag(document, "create_folders").unwrap_or(default.create_folders),
+            allowed_folders: section.list(document, "allowed_folders").map(texts).unwrap_or_default(),
+            time_zone: section.parsed(document, "time_zone", zone).unwrap_or(default.time_zone),
+            replies: section.section(document, "replies").map_or(default.replies, |replies| self.replies(&replies)),
+            ..default
+        };
+        address.map(|_| mailbox)
+    }
+
+    fn replies(&mut self, section: &Section<'a>) -> ReplyBudget {
+        section.know(&mut self.document, &["per_minute", "per_sender_per_day", "per_conversation"]);
+        let default = ReplyBudget::default();
+        let mut count = |key, otherwise| section.count(&mut self.document, key).unwrap_or(otherwise);
+        ReplyBudget {
+            per_minute: count("per_minute", default.per_minute),
+            per_sender_per_day: count("per_sender_per_day", default.per_sender_per_day),
+            per_conversation: count("per_conversation", default.per_conversation),
+        }
+    }
+
+    fn endpoints(&mut self, root: &Section<'a>) -> BTreeMap<EndpointName, EndpointConfig> {
+        let Some(all) = root.section(&mut self.document, "endpoint") else { return BTreeMap::new() };
+        let mut endpoints = BTreeMap::new();
+        for (name, section) in all.sections(&mut self.document) {
+            self.check_name(&name, &section.span);
+            if let Some(endpoint) = self.endpoint(&section) {
+                endpoints.insert(EndpointName::new(name), endpoint);
+            }
+        }
+        endpoints
+    }
+
+    fn endpoint(&mut self, section: &Section<'a>) -> Option<EndpointConfig> {
+        let document = &mut self.document;
+        section.know(document, &["url", "auth", "timeout", "read_only", "idempotent", "lookup", "allow", "schema", "sign"]);
+        for key in ["schema", "sign"].into_iter().filter(|key| section.get(key).is_some()) {
+            document.warn(&section.span_of(key), format!("`{key}` {NOT_YET} and has no effect"));
+        }
+        section.required(document, "url");
+        let url = section.get("url").and_then(|value| value.get_ref().as_str()).map(str::to_owned);
+        if let Some(why) = url.as_deref().and_then(|url| service_url(url).err()) {
+            document.error(&section.span_of("url"), format!("`url` in [{}]: {why}", section.path));
+        }
+        let lookup = section.parsed(document, "lookup", |text| {
+            let held = if text.contains("{key}") { Ok(()) } else { Err(format!("`{text}` must hold {{key}}")) };
+            held.and_then(|()| service_url(&text.replace("{key}", "0"))).map(|_| text.to_owned())
+        });
+        let allow = section.list(document, "allow").unwrap_or_default();
+        for (network, span) in allow.iter().filter(|(network, _)| !is_network(network)) {
+            document.error(span, format!("`{network}` is no network like 10.1.0.0/16"));
+        }
+        let default = EndpointConfig::new(url.clone().unwrap_or_default());
+        let endpoint = EndpointConfig {
+            timeout: section.parsed(document, "timeout", duration).unwrap_or(default.timeout),
+            read_only: section.flag(document, "read_only").unwrap_or(default.read_only),
+            idempotent: section.parsed(document, "idempotent", duration),
+            lookup,
+            allow: texts(allow),
+            auth: section.section(document, "auth").and_then(|auth| self.auth(&auth)),
+            ..default
+        };
+        url.map(|_| endpoint)
+    }
+
+    fn auth(&mut self, section: &Section<'a>) -> Option<AuthSetting> {
+        section.know(&mut self.document, &["bearer", "basic"]);
+        match (section.get("bearer"), section.get("basic")) {
+            (Some(_), None) => self.secret(section, "bearer").map(AuthSetting::Bearer),
+            (None, Some(_)) => {
+                let basic = section.section(&mut self.document, "basic")?;
+                basic.know(&mut self.document, &["user", "password"]);
+                let user = basic.required(&mut self.document, "user");
+                if basic.get("password").is_none() {
+                    self.document.error(&basic.span, format!("`password` is missing in [{}]", basic.path));
+                }
+                let password = self.secret(&basic, "password");
+                Some(AuthSetting::Basic { user: user?, password: password? })
+            }
+            _ => {
+                self.document.error(&section.span, format!("[{}] must hold either `bearer` or `basic`", section.path));
+                None
+            }
+        }
+    }
+
+    /// A secret: `{ env = "NAME" }` or `{ file = "PATH" }`. One that has no value is a warning here.
+    fn secret(&mut self, section: &Section<'a>, key: &str) -> Option<SecretSetting> {
+        let value = section.get(key)?;
+        if value.get_ref().as_table().is_none() {
+            // Whatever stands there may be the secret itself: it is not repeated.
+            let told = format!(
+                "`{key}` in [{}] must be {{ env = \"NAME\" }} or {{ file = \"PATH\" }}; secrets are never written here",
+                section.path
+            );
+            self.document.error(&value.span(), told);
+            return None;
+        }
+        let from = section.section(&mut self.document, key)?;
+        from.know(&mut self.document, &["env", "file"]);
+        let (env, file) = (from.text(&mut self.document, "env"), from.text(&mut self.document, "file"));
+        let source = match (env, file) {
+            (Some(name), None) => SecretSource::Env(name),
+            (None, Some(path)) => SecretSource::File(self.dir.join(path)),
+            _ => {
+                self.document.error(&from.span, format!("`{key}` in [{}] must hold either `env` or `file`", section.path));
+                return None;
+            }
+        };
+        let secret = SecretSetting::look(source, self.environment, self.document.at(&from.span));
+        self.document.problems.extend(secret.missing());
+        Some(secret)
+    }
+
+    fn web(&mut self, section: &Section<'a>) -> Web {
+        let document = &mut self.document;
+        section.know(document, &["listen", "public_url"]);
+        let default = Web::default();
+        let address = |text: &str| text.parse().map_err(|_| format!("`{text}` is no address and port like 127.0.0.1:8080"));
+        let listen = section.parsed(document, "listen", address).unwrap_or(default.listen);
+        let public_url = section.parsed(document, "public_url", |text| service_url(text).map(|_| text.to_owned()));
+        Web { listen, public_url }
+    }
+
+    fn check_name(&mut self, name: &str, span: &Range<usize>) {
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
+            self.document.error(span, format!("`{name}` is no name: letters, digits, `-` and `_` only"));
+        }
+    }
+}
+
+fn texts(list: Vec<(String, Range<usize>)>) -> Vec<String> {
+    list.into_iter().map(|(text, _)| text).collect()
+}

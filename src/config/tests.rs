@@ -1,0 +1,233 @@
+//! Whole files, and what is wrong with them.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+
+use super::*;
+
+const SAMPLE: &str = r#"
+[tenant]
+id = "contoso.onmicrosoft.com"
+client_id = "0d7f"
+client_secret = { env = "POSTROOM_CLIENT_SECRET" }
+
+[graph]
+base_url = "http://127.0.0.1:9000/v1.0"
+
+[mailbox.invoices]
+address = "invoices@contoso.com"
+folders = ["Inbox", "Inbox/Scans"]
+rules = "rules/invoices"
+poll = "1s"
+create_folders = true
+allowed_folders = ["Processed/*"]
+replies = { per_minute = 5, per_sender_per_day = 20 }
+time_zone = "UTC"
+
+[endpoint.erp]
+url = "https://erp.contoso.com/api/invoices"
+auth = { bearer = { file = "erp.token" } }
+idempotent = "24h"
+timeout = "500ms"
+read_only = true
+lookup = "https://erp.contoso.com/api/keys/{key}"
+allow = ["10.1.0.0/16"]
+
+[endpoint.crm]
+url = "http://[::1]:80/"
+auth = { basic = { user = "postroom", password = { env = "CRM_PASSWORD" } } }
+
+[state]
+path = "data/postroom.db"
+
+[web]
+listen = "127.0.0.1:0"
+public_url = "https://postroom.contoso.com"
+"#;
+
+const MINIMAL: &str = "[tenant]\nid = \"t\"\nclient_id = \"c\"\nclient_secret = { env = \"SET\" }\n";
+
+fn environment(name: &str) -> Option<String> {
+    matches!(name, "SET" | "POSTROOM_CLIENT_SECRET" | "CRM_PASSWORD").then(|| format!("value of {name}"))
+}
+
+fn folder() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("rules/invoices")).unwrap();
+    fs::write(dir.path().join("erp.token"), "t0ken\n").unwrap();
+    dir
+}
+
+fn read(dir: &tempfile::TempDir, text: &str) -> Result<Config, Vec<String>> {
+    let file = dir.path().join("postroom.toml");
+    fs::write(&file, text).unwrap();
+    Config::read(&file, &environment).map_err(|problems| shown(dir, &problems))
+}
+
+/// The problems with the folder's own name left out.
+fn shown(dir: &tempfile::TempDir, problems: &[Problem]) -> Vec<String> {
+    let prefix = format!("{}/", dir.path().display());
+    problems.iter().map(|problem| problem.to_string().replace(&prefix, "")).collect()
+}
+
+#[test]
+fn a_whole_file_is_read_as_it_is_written() {
+    let dir = folder();
+    let config = read(&dir, SAMPLE).unwrap();
+    let base = dir.path();
+    let bearer = config.endpoints[&EndpointName::new("erp")].auth.clone();
+    let Some(AuthSetting::Bearer(token)) = bearer else { panic!("a bearer token") };
+    assert_eq!((token.reveal(), &token.source), (Some("t0ken"), &SecretSource::File(base.join("erp.token"))));
+    let Some(AuthSetting::Basic { user, password }) = config.endpoints[&EndpointName::new("crm")].auth.clone() else {
+        panic!("basic")
+    };
+    assert_eq!((user.as_str(), password.reveal()), ("postroom", Some("value of CRM_PASSWORD")));
+    assert_eq!(config.tenant.client_secret.reveal(), Some("value of POSTROOM_CLIENT_SECRET"));
+    let expected = Config {
+        file: base.join("postroom.toml"),
+        tenant: Tenant {
+            id: "contoso.onmicrosoft.com".into(),
+            client_id: "0d7f".into(),
+            client_secret: config.tenant.client_secret.clone(),
+        },
+        graph: GraphAccess { base_url: "http://127.0.0.1:9000/v1.0".into(), ..GraphAccess::default() },
+        mailboxes: BTreeMap::from([(
+            MailboxName::new("invoices"),
+            MailboxConfig {
+                folders: vec!["Inbox".into(), "Inbox/Scans".into()],
+                poll: Duration::from_secs(1),
+                create_folders: true,
+                allowed_folders: vec!["Processed/*".into()],
+                replies: ReplyBudget { per_minute: 5, per_sender_per_day: 20, per_conversation: 3 },
+                ..MailboxConfig::new("invoices@contoso.com", base.join("rules/invoices"))
+            },
+        )]),
+        endpoints: BTreeMap::from([
+            (
+                EndpointName::new("crm"),
+                EndpointConfig { auth: Some(AuthSetting::Basic { user, password }), ..EndpointConfig::new("http://[::1]:80/") },
+            ),
+            (
+                EndpointName::new("erp"),
+                EndpointConfig {
+                    auth: Some(AuthSetting::Bearer(token)),
+                    timeout: Duration::from_millis(500),
+                    read_only: true,
+                    idempotent: Some(Duration::from_hours(24)),
+                    lookup: Some("https://erp.contoso.com/api/keys/{key}".into()),
+                    allow: vec!["10.1.0.0/16".into()],
+                    ..EndpointConfig::new("https://erp.contoso.com/api/invoices")
+                },
+            ),
+        ]),
+        state: base.join("data/postroom.db"),
+        web: Web { listen: "127.0.0.1:0".parse().unwrap(), public_url: Some("https://postroom.contoso.com".into()) },
+        warnings: Vec::new(),
+    };
+    assert_eq!(config, expected);
+    assert_eq!(config.require_secrets(), Ok(()));
+    assert!(!format!("{config:?}").contains("t0ken"));
+}
+
+#[test]
+fn what_is_not_said_has_a_default() {
+    let dir = folder();
+    let config = read(&dir, MINIMAL).unwrap();
+    assert_eq!((config.graph, config.web), (GraphAccess::default(), Web::default()));
+    assert_eq!(config.state, dir.path().join("postroom.db"));
+    let config = read(&dir, &format!("{MINIMAL}[mailbox.invoices]\naddress = \"invoices@contoso.com\"\n")).unwrap();
+    let expected = MailboxConfig::new("invoices@contoso.com", dir.path().join("rules/invoices"));
+    assert_eq!(config.mailboxes, BTreeMap::from([(MailboxName::new("invoices"), expected)]));
+}
+
+#[test]
+fn every_problem_is_found_with_its_place() {
+    let text = r#"
+[tenant]
+id = "contoso.onmicrosoft.com"
+client_id = 7
+client_secret = "hunter2"
+
+[mailbox.invoices]
+adress = "invoices@contoso.com"
+poll = "often"
+rules = "rules/nowhere"
+time_zone = "Mars/Olympus"
+replies = { per_minute = -1, hourly = 3 }
+
+[endpoint."e r p"]
+url = "http://erp.contoso.com"
+auth = { bearer = { env = "A", file = "B" } }
+allow = ["10.1/16"]
+
+[wbe]
+listen = "here"
+"#;
+    let expected = [
+        "postroom.toml:4:13  `client_id` in [tenant] must be a string, not an integer",
+        "postroom.toml:5:17  `client_secret` in [tenant] must be { env = \"NAME\" } or { file = \"PATH\" }; secrets are never written here",
+        "postroom.toml:7:1  `address` is missing in [mailbox.invoices]",
+        "postroom.toml:8:1  unknown key `adress` in [mailbox.invoices]; did you mean `address`?",
+        "postroom.toml:9:8  `poll` in [mailbox.invoices]: `often` is no duration; write a number and ms, s, m, h or d: \"60s\"",
+        "postroom.toml:10:9  the rules folder rules/nowhere is not there; create it or correct `rules`",
+        "postroom.toml:11:13  `time_zone` in [mailbox.invoices]: `Mars/Olympus` is no time zone like Europe/Berlin",
+        "postroom.toml:12:26  `per_minute` in [mailbox.invoices.replies] must be from 0 to 4294967295, not -1",
+        "postroom.toml:12:30  unknown key `hourly` in [mailbox.invoices.replies]; known keys are per_minute, per_sender_per_day, per_conversation",
+        "postroom.toml:14:1  `e r p` is no name: letters, digits, `-` and `_` only",
+        "postroom.toml:15:7  `url` in [endpoint.e r p]: `http://erp.contoso.com` must be https; plain http is for loopback addresses only",
+        "postroom.toml:16:19  `bearer` in [endpoint.e r p.auth] must hold either `env` or `file`",
+        "postroom.toml:17:10  `10.1/16` is no network like 10.1.0.0/16",
+        "postroom.toml:19:2  unknown key `wbe`; did you mean `web`?",
+    ];
+    let found = read(&folder(), text).unwrap_err();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_secret_that_is_not_set_is_a_warning_until_something_runs() {
+    let dir = folder();
+    let text = MINIMAL.replace("\"SET\"", "\"UNSET\"")
+        + "[endpoint.erp]\nurl = \"https://erp.contoso.com\"\nauth = { bearer = { file = \"none\" } }\n";
+    let config = read(&dir, &text).unwrap();
+    let problem = "postroom.toml:4:17  warning: the environment variable UNSET is not set";
+    assert_eq!(shown(&dir, &config.warnings)[0], problem);
+    assert_eq!(config.warnings.len(), 2);
+    let required = config.require_secrets().unwrap_err();
+    let file = "postroom.toml:7:19  the secret's file none cannot be read: No such file or directory (os error 2)";
+    assert_eq!(shown(&dir, &required), [problem.replace("warning: ", ""), file.to_owned()]);
+}
+
+#[test]
+fn what_is_not_in_this_version_says_so() {
+    let dir = folder();
+    let text = "[tenant]\nid = \"t\"\nclient_id = \"c\"\nmanaged_identity = true\n";
+    let expected = "postroom.toml:4:20  `managed_identity` is not in this version; use client_secret = { env = \"…\" }";
+    assert_eq!(read(&dir, text).unwrap_err(), [expected]);
+    let signed = format!("{MINIMAL}[endpoint.erp]\nurl = \"https://erp.contoso.com\"\nsign = {{ env = \"SET\" }}\n");
+    let warnings = read(&dir, &signed).map(|config| shown(&dir, &config.warnings)).unwrap();
+    assert_eq!(warnings, ["postroom.toml:7:8  warning: `sign` is not in this version and has no effect"]);
+}
+
+#[test]
+fn one_mailbox_is_not_worked_twice() {
+    let dir = folder();
+    let text = format!(
+        "{MINIMAL}[mailbox.a]\naddress = \"x@contoso.com\"\nrules = \"rules/invoices\"\n[mailbox.b]\naddress = \"X@contoso.com\"\nrules = \"rules/invoices\"\n"
+    );
+    let expected = "postroom.toml:9:11  [mailbox.a] and [mailbox.b] have the same address; a mailbox is worked once";
+    assert_eq!(read(&dir, &text).unwrap_err(), [expected]);
+}
+
+#[test]
+fn a_file_that_is_no_toml_or_not_there_says_so() {
+    let dir = folder();
+    let complaints = read(&dir, "[tenant\nid = \n").unwrap_err();
+    assert!(complaints[0].starts_with("postroom.toml:1:"), "{complaints:?}");
+    let missing = Config::read(&dir.path().join("none.toml"), &environment).unwrap_err();
+    let expected = "none.toml:1:1  the configuration cannot be read: No such file or directory (os error 2)";
+    assert_eq!(shown(&dir, &missing), [expected]);
+    assert_eq!(
+        read(&dir, "").unwrap_err(),
+        ["postroom.toml:1:1  the table [tenant] is missing; it needs id, client_id and client_secret"]
+    );
+}

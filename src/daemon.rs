@@ -1,0 +1,339 @@
+//! Starts the tasks of the engine and joins them: the wiring that `run`, `demo` and every story share.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::config::{AuthSetting, Config, MailboxConfig};
+use crate::decider::{DecidedMailbox, Decider, Gate, LiveRules, RulesWatch, kept_files};
+use crate::endpoints::{Auth, EndpointError, EndpointSettings, Endpoints};
+use crate::executor::{Executor, MissingFolders, Patience, ReplyBudget, ServedMailbox};
+use crate::graph::{Graph, GraphError, GraphSettings};
+use crate::ids::MailboxName;
+use crate::intake::{Follower, Health, Nudge};
+use crate::journal::{Arrival, InstanceKey, Journal, JournalError, Lock};
+use crate::outgoing::Secret;
+use crate::replay;
+use crate::rules::{EndpointFacts, Fault, RuleFiles, RuleSet, Surroundings};
+use crate::web::{self, Console, RulesLine};
+
+/// What a start is given beside the configuration.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// The time.
+    pub clock: Clock,
+    /// The executor's waiting times.
+    pub patience: Patience,
+    /// What an edited rule set must hold before it goes live.
+    pub reload: Reload,
+}
+
+/// What an edited rule set must hold before it goes live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// It compiles, and the fixtures' cases give what they expect.
+    Cases,
+    /// It compiles; cases that give something else are remarked on.
+    Compiles,
+}
+
+/// Why the engine could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The settings for Graph.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// The settings of an endpoint.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// Rules that do not load: every fault.
+    #[error("the rules of mailbox `{mailbox}` cannot be used\n{faults}")]
+    Rules {
+        /// The mailbox.
+        mailbox: MailboxName,
+        /// The faults, one below the other.
+        faults: String,
+    },
+    /// The address to listen on.
+    #[error("{address} cannot be listened on: {error}; give another one in [web] listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        error: std::io::Error,
+    },
+}
+
+/// The running engine.
+pub struct Daemon {
+    journal: Journal,
+    tasks: JoinSet<Result<(), JournalError>>,
+    stop: watch::Sender<bool>,
+    nudges: BTreeMap<MailboxName, Nudge>,
+    address: Option<SocketAddr>,
+    _lock: Lock,
+}
+
+impl Daemon {
+    /// Starts everything the configuration names.
+    ///
+    /// # Errors
+    /// The database is in use, rules do not load, an address cannot be listened on.
+    pub async fn start(config: &Config, given: Given) -> Result<Self, StartError> {
+        let lock = Lock::take(&config.state)?;
+        let key = InstanceKey::beside(&config.state)?;
+        let clock = given.clock.clone();
+        let endpoints = Arc::new(Endpoints::new(endpoint_settings(config), clock.clone())?);
+        let graph = Graph::new(&graph_settings(config), clock.clone())?;
+        let rules = load_rules(config)?;
+        let listener = listen(config).await?;
+        let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let journal = Journal::open(&config.state, clock.clone())?;
+
+        let (stop, stopped) = watch::channel(false);
+        let mut engine = Self { journal: journal.clone(), tasks: JoinSet::new(), stop, nudges: BTreeMap::new(), address, _lock: lock };
+        let health = Health::default();
+        let mut decided = BTreeMap::new();
+        let mut served = BTreeMap::new();
+        let mut shown = Vec::new();
+        for (name, set) in rules {
+            let Some(mailbox) = config.mailboxes.get(&name) else { continue };
+            journal.keep_rule_set(set.hash(), &kept_files(&set)).await?;
+            let live = LiveRules::new(set, clock.now());
+            let remarks = Remarks::default();
+            let graph = graph.mailbox(&mailbox.address);
+            engine.follow(&name, mailbox, (&graph, &health, &clock), &stopped);
+            engine.watch_rules(config, (&name, mailbox), (live.clone(), remarks.clone()), (&given, &stopped));
+            shown.push((name.clone(), live.clone(), remarks));
+            served.insert(name.clone(), served_mailbox(mailbox, &graph));
+            decided.insert(name, DecidedMailbox { graph, rules: live });
+        }
+        let decider = Decider::new(journal.clone(), decided, Arc::clone(&endpoints), clock.clone());
+        let executor = Executor::new(journal.clone(), served, endpoints, key, (clock.clone(), given.patience.clone()));
+        let (for_decider, for_executor) = (stopped.clone(), stopped.clone());
+        engine.tasks.spawn(async move { decider.run(for_decider).await });
+        engine.tasks.spawn(async move { executor.run(for_executor).await });
+        if let Some(listener) = listener {
+            let console = Console { journal, health, rules: Arc::new(move || shown.iter().map(rules_line).collect()), clock };
+            engine.tasks.spawn(async move {
+                if let Err(error) = web::serve(listener, console, stopped).await {
+                    tracing::error!(%error, "the page is no longer served; the engine goes on");
+                }
+                Ok(())
+            });
+        }
+        Ok(engine)
+    }
+
+    /// The journal, to look into.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Where the page is served.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// Looks at the mailbox now instead of at the next poll.
+    pub fn nudge(&self, mailbox: &MailboxName) {
+        if let Some(nudge) = self.nudges.get(mailbox) {
+            nudge.now();
+        }
+    }
+
+    /// Completes when the engine cannot go on, with the reason.
+    pub async fn failed(&mut self) -> String {
+        loop {
+            tokio::select! {
+                error = self.journal.broken() => return error.to_string(),
+                ended = self.tasks.join_next() => match ended {
+                    Some(Ok(Ok(()))) => {}
+                    Some(Ok(Err(error))) => return error.to_string(),
+                    Some(Err(panic)) => return format!("a task of the engine ended: {panic}"),
+                    None => return "every task of the engine has ended".to_owned(),
+                },
+            }
+        }
+    }
+
+    /// Begins nothing new, finishes the calls that are under way, and ends.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Ok(Err(error)) = ended {
+                tracing::error!(%error, "a task ended with an error");
+            }
+        }
+        self.journal.close().await;
+    }
+
+    fn follow(
+        &mut self,
+        name: &MailboxName,
+        mailbox: &MailboxConfig,
+        (graph, health, clock): (&crate::graph::Mailbox, &Health, &Clock),
+        stopped: &watch::Receiver<bool>,
+    ) {
+        let nudge = self.nudges.entry(name.clone()).or_default().clone();
+        for folder in &mailbox.folders {
+            let follower = Follower {
+                graph: graph.clone(),
+                arrival: Arrival { mailbox: name.clone(), folder: folder.clone() },
+                poll: mailbox.poll,
+                journal: self.journal.clone(),
+                clock: clock.clone(),
+                health: health.clone(),
+            };
+            let (nudge, stopped) = (nudge.clone(), stopped.clone());
+            self.tasks.spawn(async move { follower.run(&nudge, stopped).await });
+        }
+    }
+
+    fn watch_rules(
+        &mut self,
+        config: &Config,
+        (name, mailbox): (&MailboxName, &MailboxConfig),
+        (live, remarks): (LiveRules, Remarks),
+        (given, stopped): (&Given, &watch::Receiver<bool>),
+    ) {
+        let rules = RulesWatch {
+            mailbox: name.clone(),
+            dir: mailbox.rules.clone(),
+            surroundings: surroundings(config, name),
+            gate: gate(fixtures_dir(config, name), given.reload, remarks),
+            live,
+            journal: self.journal.clone(),
+            clock: given.clock.clone(),
+        };
+        let stopped = stopped.clone();
+        self.tasks.spawn(async move { rules.run(stopped).await });
+    }
+}
+
+/// What does not keep rules from being live but should be known.
+type Remarks = Arc<std::sync::Mutex<Vec<String>>>;
+
+fn gate(fixtures: PathBuf, reload: Reload, remarks: Remarks) -> Gate {
+    Arc::new(move |set| {
+        let held = if fixtures.is_dir() { replay::cases_hold(set, &fixtures) } else { Ok(()) };
+        let mut remarks = remarks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *remarks = match (reload, held) {
+            (Reload::Cases, Err(differences)) => return Err(differences),
+            (Reload::Compiles, Err(differences)) => differences,
+            (_, Ok(())) => Vec::new(),
+        };
+        Ok(())
+    })
+}
+
+/// The rules of every mailbox, compiled.
+///
+/// # Errors
+/// The faults of the first mailbox whose rules do not load.
+fn load_rules(config: &Config) -> Result<BTreeMap<MailboxName, RuleSet>, StartError> {
+    let load = |name: &MailboxName, mailbox: &MailboxConfig| {
+        let refused = |faults: String| StartError::Rules { mailbox: name.clone(), faults };
+        let files = RuleFiles::read(&mailbox.rules).map_err(|error| refused(error.to_string()))?;
+        RuleSet::load(files, surroundings(config, name))
+            .map_err(|faults| refused(faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n")))
+    };
+    config.mailboxes.iter().map(|(name, mailbox)| Ok((name.clone(), load(name, mailbox)?))).collect()
+}
+
+/// The page's listener. Mail is worked without a page too; only where the world must reach us it has to be there.
+async fn listen(config: &Config) -> Result<Option<TcpListener>, StartError> {
+    let address = config.web.listen;
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if config.web.public_url.is_some() => Err(StartError::Listen { address, error }),
+        Err(error) => {
+            tracing::error!(%address, %error, "the page is not served; give another address in [web] listen");
+            Ok(None)
+        }
+    }
+}
+
+/// What the rules of a mailbox may name.
+pub fn surroundings(config: &Config, name: &MailboxName) -> Surroundings {
+    let mailbox = config.mailboxes.get(name);
+    Surroundings {
+        dir: mailbox.map(|mailbox| mailbox.rules.display().to_string()).unwrap_or_default(),
+        endpoints: config
+            .endpoints
+            .iter()
+            .map(|(name, endpoint)| (name.clone(), EndpointFacts { read_only: endpoint.read_only }))
+            .collect(),
+        own_addresses: config.mailboxes.values().map(|mailbox| mailbox.address.clone()).collect(),
+        allowed_folders: mailbox.map(|mailbox| mailbox.allowed_folders.clone()).unwrap_or_default(),
+        time_zone: mailbox.map_or(jiff::tz::TimeZone::UTC, |mailbox| mailbox.time_zone.clone()),
+    }
+}
+
+/// Where a mailbox's fixtures lie: beside the configuration.
+pub fn fixtures_dir(config: &Config, name: &MailboxName) -> PathBuf {
+    config.dir().join("fixtures").join(name.as_str())
+}
+
+fn graph_settings(config: &Config) -> GraphSettings {
+    GraphSettings {
+        base_url: config.graph.base_url.clone(),
+        login_url: config.graph.login_url.clone(),
+        tenant: config.tenant.id.clone(),
+        client_id: config.tenant.client_id.clone(),
+        secret: Secret::new(config.tenant.client_secret.reveal().unwrap_or_default()),
+        timeout: config.graph.timeout,
+    }
+}
+
+fn endpoint_settings(config: &Config) -> Vec<EndpointSettings> {
+    let secret = |setting: &crate::config::SecretSetting| Secret::new(setting.reveal().unwrap_or_default());
+    let auth = |auth: &AuthSetting| match auth {
+        AuthSetting::Bearer(token) => Auth::Bearer(secret(token)),
+        AuthSetting::Basic { user, password } => Auth::Basic { user: user.clone(), password: secret(password) },
+    };
+    let settings = config.endpoints.iter().map(|(name, endpoint)| EndpointSettings {
+        name: name.clone(),
+        url: endpoint.url.clone(),
+        auth: endpoint.auth.as_ref().map(auth),
+        timeout: endpoint.timeout,
+        read_only: endpoint.read_only,
+        idempotent: endpoint.idempotent,
+        lookup: endpoint.lookup.clone(),
+        allow: endpoint.allow.clone(),
+    });
+    settings.collect()
+}
+
+fn served_mailbox(mailbox: &MailboxConfig, graph: &crate::graph::Mailbox) -> ServedMailbox {
+    ServedMailbox {
+        graph: graph.clone(),
+        address: mailbox.address.clone(),
+        missing_folders: if mailbox.create_folders { MissingFolders::Create } else { MissingFolders::Refuse },
+        budget: ReplyBudget {
+            per_minute: mailbox.replies.per_minute,
+            per_sender_per_day: mailbox.replies.per_sender_per_day,
+            per_conversation: mailbox.replies.per_conversation,
+        },
+    }
+}
+
+fn rules_line((name, live, remarks): &(MailboxName, LiveRules, Remarks)) -> RulesLine {
+    let loaded = live.loaded();
+    RulesLine {
+        mailbox: name.to_string(),
+        version: loaded.set.hash().short().to_owned(),
+        since: loaded.since.strftime("%H:%M:%S").to_string(),
+        refused: loaded.refused.map(|refusal| refusal.faults).unwrap_or_default(),
+        remarks: remarks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone(),
+    }
+}

@@ -1,0 +1,193 @@
+//! One message: rules, questions, answers, plan.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{DECISIONS_MAX, DecidedMailbox, Decider};
+use crate::graph::ErrorKind;
+use crate::journal::{Journal, JournalError, Recorded, Undecided, Undone};
+use crate::ids::MailboxName;
+use crate::mail::{Content, Message};
+use crate::plan::{Answers, Question};
+use crate::rules::{self, Decided, Decision, Input, Memory, RuleSet, codes};
+use crate::verdict::Verdict;
+
+/// Script time of one run.
+const RUN_MAX: Duration = Duration::from_millis(250);
+/// Runs of the rules over one message before it is put off: every question costs one, every memory conflict too.
+const RUNS_MAX: usize = 40;
+/// Pauses before a question is asked again that could not be answered; the last one repeats.
+const PAUSES: [Duration; 6] = [
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+    Duration::from_secs(60),
+    Duration::from_secs(300),
+    Duration::from_secs(1_800),
+    Duration::from_secs(7_200),
+];
+/// Attempts to get an answer before the message is parked: about five days of the pauses above.
+const TRIES_MAX: u32 = 60;
+
+/// The mailbox's memory as a script sees it.
+struct MailboxMemory {
+    journal: Journal,
+    mailbox: MailboxName,
+}
+
+impl Memory for MailboxMemory {
+    fn recall(&self, key: &str) -> Result<Option<serde_json::Value>, String> {
+        self.journal.recall(&self.mailbox, key).map_err(|error| error.to_string())
+    }
+}
+
+/// What an attempt to answer a question came to.
+enum Answered {
+    /// Run the rules again.
+    Again,
+    /// The message has its end, or waits in the journal.
+    Written,
+}
+
+impl Decider {
+    /// Decides one message, or puts it off.
+    pub(super) async fn decide(&self, undecided: Undecided) -> Result<(), JournalError> {
+        let row = undecided.row;
+        let Some(mailbox) = self.mailboxes.get(&undecided.mailbox) else {
+            let reason = format!("mailbox `{}` is not in the configuration", undecided.mailbox);
+            return self.journal.put_off(row, PAUSES[3], reason).await;
+        };
+        let mut answers = undecided.answers.clone();
+        let mut message = Message::new(undecided.envelope.clone());
+        for _ in 0..RUNS_MAX {
+            let set = mailbox.rules.current();
+            let decided = self.run_rules(&set, &message, &answers, &undecided.mailbox).await;
+            let undone = match decided.decision {
+                Decision::Waiting(Question::Content) => match self.fetch(mailbox, &undecided, &mut message).await? {
+                    Answered::Again => continue,
+                    Answered::Written => return Ok(()),
+                },
+                Decision::Waiting(question) => match self.ask(&undecided, &question, &mut answers).await? {
+                    Answered::Again => continue,
+                    Answered::Written => return Ok(()),
+                },
+                Decision::Planned(plan) => match self.journal.record_plan(row, set.hash(), plan).await? {
+                    Recorded::MemoryChanged => continue,
+                    Recorded::Planned | Recorded::AlreadyDecided => return Ok(()),
+                },
+                Decision::None => Undone::Nothing { rules: decided.rules },
+                Decision::Parked { reason, rule, file, line } => {
+                    let place = match (file, line, rule) {
+                        (Some(file), Some(line), _) => format!(" ({file}:{line})"),
+                        (Some(file), None, _) => format!(" ({file})"),
+                        (None, _, Some(rule)) => format!(" ({rule})"),
+                        (None, _, None) => String::new(),
+                    };
+                    Undone::Parked(format!("{reason}{place}"))
+                }
+                Decision::Faulted(fault) => Undone::Faulted(fault.to_string()),
+            };
+            return self.journal.record_undone(row, Some(set.hash()), undone).await;
+        }
+        self.journal.put_off(row, PAUSES[1], format!("{RUNS_MAX} runs of the rules came to no end")).await
+    }
+
+    /// Runs the rules on a thread that may block; once more alone when they ran out of time.
+    async fn run_rules(&self, set: &Arc<RuleSet>, message: &Message, answers: &Answers, mailbox: &MailboxName) -> Decided {
+        let decided = self.run_once(set, message, answers, mailbox, 1).await;
+        match &decided.decision {
+            Decision::Faulted(fault) if fault.code == codes::WALL_TIME => self.run_once(set, message, answers, mailbox, DECISIONS_MAX).await,
+            _ => decided,
+        }
+    }
+
+    async fn run_once(&self, set: &Arc<RuleSet>, message: &Message, answers: &Answers, mailbox: &MailboxName, permits: u32) -> Decided {
+        let permit = self.running.acquire_many(permits).await;
+        let stopwatch = self.clock.stopwatch();
+        let input = Input {
+            message: Arc::new(message.clone()),
+            answers: Arc::new(answers.clone()),
+            memory: Arc::new(MailboxMemory { journal: self.journal.clone(), mailbox: mailbox.clone() }),
+            now: self.clock.now(),
+            expired: Arc::new(move || stopwatch.elapsed() > RUN_MAX),
+        };
+        let set = Arc::clone(set);
+        let decided = tokio::task::spawn_blocking(move || rules::decide(&set, &input)).await;
+        drop(permit);
+        decided.unwrap_or_else(|panic| Decided {
+            decision: Decision::Parked { reason: format!("the rules could not be run: {panic}"), rule: None, file: None, line: None },
+            rules: Vec::new(),
+            trace: Vec::new(),
+            notes: Vec::new(),
+        })
+    }
+
+    /// Answers the first of the questions.
+    async fn fetch(&self, mailbox: &DecidedMailbox, undecided: &Undecided, message: &mut Message) -> Result<Answered, JournalError> {
+        let Some(id) = &undecided.envelope.id else {
+            return self.end(undecided, Undone::Parked("the message has no id".to_owned())).await;
+        };
+        match mailbox.graph.mime(id).await {
+            Ok(raw) => {
+                let parsed = tokio::task::spawn_blocking(move || Content::parse(raw)).await;
+                match parsed {
+                    Ok(content) => {
+                        *message = message.clone().with_content(Arc::new(content));
+                        Ok(Answered::Again)
+                    }
+                    Err(panic) => self.end(undecided, Undone::Parked(format!("the content could not be parsed: {panic}"))).await,
+                }
+            }
+            // A lookup can fail in passing: only a message that is not found twice is gone.
+            Err(error) if error.is_gone() && undecided.tries > 0 => {
+                self.end(undecided, Undone::Gone("a person moved the message out of the mailbox or deleted it".to_owned())).await
+            }
+            Err(error) if error.kind == ErrorKind::TooLarge => self.end(undecided, Undone::Parked(error.to_string())).await,
+            Err(error) => match error.verdict() {
+                Verdict::Never if !error.is_configuration() && !error.is_gone() => {
+                    self.end(undecided, Undone::Parked(error.to_string())).await
+                }
+                verdict => self.put_off(undecided, verdict, error.to_string()).await,
+            },
+        }
+    }
+
+    /// Answers `ask`: the question is written down first, and the first answer holds.
+    async fn ask(&self, undecided: &Undecided, question: &Question, answers: &mut Answers) -> Result<Answered, JournalError> {
+        let Question::Ask { endpoint, request } = question else {
+            return self.end(undecided, Undone::Parked(format!("nobody can answer: {question}"))).await;
+        };
+        self.journal.record_question(undecided.row, question).await?;
+        let key = question.key();
+        let body = request.to_string().into_bytes();
+        match self.endpoints.ask(endpoint, &format!("{}-{key}", undecided.row.0), &body).await {
+            Ok(answer) => {
+                self.journal.record_answer(undecided.row, question, answer.clone()).await?;
+                answers.insert(key, answer);
+                Ok(Answered::Again)
+            }
+            Err(error) => match error.verdict() {
+                Verdict::Never => self.end(undecided, Undone::Parked(error.to_string())).await,
+                verdict => self.put_off(undecided, verdict, error.to_string()).await,
+            },
+        }
+    }
+
+    async fn end(&self, undecided: &Undecided, undone: Undone) -> Result<Answered, JournalError> {
+        self.journal.record_undone(undecided.row, None, undone).await?;
+        Ok(Answered::Written)
+    }
+
+    async fn put_off(&self, undecided: &Undecided, verdict: Verdict, reason: String) -> Result<Answered, JournalError> {
+        if undecided.tries >= TRIES_MAX {
+            return self.end(undecided, Undone::Parked(format!("{reason}; asked {TRIES_MAX} times"))).await;
+        }
+        let position = usize::try_from(undecided.tries).unwrap_or(usize::MAX);
+        let pause = PAUSES.get(position).or(PAUSES.last()).copied().unwrap_or(RUN_MAX);
+        let after = match verdict {
+            Verdict::RetryAfter(after) => after,
+            _ => pause,
+        };
+        self.journal.put_off(undecided.row, after, reason).await?;
+        Ok(Answered::Written)
+    }
+}

@@ -1,0 +1,107 @@
+//! Decides: runs the rules on what arrived, answers their questions, writes down the plan.
+//!
+//! Owns the live rule sets and their exchange while messages wait. Reads mailboxes and asks endpoints; never changes anything outside.
+
+mod decide;
+mod live;
+mod watch;
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
+
+pub use live::{Gate, LiveRules, Loaded, Refusal};
+pub use watch::{RulesWatch, kept_files};
+
+use crate::clock::Clock;
+use crate::endpoints::Endpoints;
+use crate::graph;
+use crate::ids::MailboxName;
+use crate::journal::{Journal, JournalError};
+
+/// Messages decided at the same time.
+const DECISIONS_MAX: u32 = 8;
+/// The longest wait before the journal is asked again.
+const LOOK_AT_LEAST: Duration = Duration::from_secs(1);
+
+/// A mailbox as the decider needs it.
+#[derive(Clone)]
+pub struct DecidedMailbox {
+    /// The mailbox in Graph; only read.
+    pub graph: graph::Mailbox,
+    /// Its rules.
+    pub rules: LiveRules,
+}
+
+/// Decides what arrived.
+pub struct Decider {
+    journal: Journal,
+    mailboxes: BTreeMap<MailboxName, DecidedMailbox>,
+    endpoints: std::sync::Arc<Endpoints>,
+    clock: Clock,
+    /// All permits together are needed to run a script alone.
+    running: Semaphore,
+}
+
+impl Decider {
+    /// A decider for these mailboxes.
+    pub fn new(journal: Journal, mailboxes: BTreeMap<MailboxName, DecidedMailbox>, endpoints: std::sync::Arc<Endpoints>, clock: Clock) -> Self {
+        Self { journal, mailboxes, endpoints, clock, running: Semaphore::new(DECISIONS_MAX as usize) }
+    }
+
+    /// Decides until `stop` says so.
+    ///
+    /// # Errors
+    /// The journal failed for good.
+    pub async fn run(&self, mut stop: tokio::sync::watch::Receiver<bool>) -> Result<(), JournalError> {
+        let mut bell = self.journal.bell();
+        let mut decisions = FuturesUnordered::new();
+        let mut busy = HashSet::new();
+        loop {
+            bell.borrow_and_update();
+            if !*stop.borrow() {
+                for message in self.undecided().await? {
+                    if decisions.len() < DECISIONS_MAX as usize && busy.insert(message.row) {
+                        decisions.push(async { (message.row, self.decide(message).await) });
+                    }
+                }
+            } else if decisions.is_empty() {
+                return Ok(());
+            }
+            let wait = self.wait().await?;
+            let room = decisions.len() < DECISIONS_MAX as usize;
+            tokio::select! {
+                Some((row, decided)) = decisions.next() => {
+                    busy.remove(&row);
+                    match decided {
+                        Err(error) if error.is_passing() => {
+                            tracing::error!(message = row.0, %error, "nothing new is decided until the journal can be written");
+                            self.clock.sleep(LOOK_AT_LEAST).await;
+                        }
+                        other => other?,
+                    }
+                }
+                _ = bell.changed(), if room => {}
+                () = self.clock.sleep(wait) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    async fn undecided(&self) -> Result<Vec<crate::journal::Undecided>, JournalError> {
+        match self.journal.undecided(DECISIONS_MAX as usize * 2).await {
+            Err(error) if error.is_passing() => Ok(Vec::new()),
+            other => other,
+        }
+    }
+
+    async fn wait(&self) -> Result<Duration, JournalError> {
+        let next = self.journal.next_decision_at().await?;
+        let now = self.clock.now().as_millisecond();
+        let until = next.map_or(LOOK_AT_LEAST, |at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
+        Ok(if until.is_zero() { LOOK_AT_LEAST } else { until.min(LOOK_AT_LEAST) })
+    }
+}

@@ -1,0 +1,130 @@
+//! Hot reload: an edit is compiled and tried, and goes live or is refused, while messages are decided with the old rules.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::{mpsc, watch};
+
+use super::{Gate, LiveRules};
+use crate::clock::Clock;
+use crate::ids::MailboxName;
+use crate::journal::{Journal, JournalError};
+use crate::rules::{RuleFiles, RuleSet, Surroundings};
+
+/// An editor writes a file in several steps: wait until it is quiet.
+const QUIET: Duration = Duration::from_millis(80);
+/// File systems that tell nothing are looked at this often.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Watches the rules of one mailbox.
+pub struct RulesWatch {
+    /// The mailbox.
+    pub mailbox: MailboxName,
+    /// Its rules folder.
+    pub dir: PathBuf,
+    /// What the rules may name.
+    pub surroundings: Surroundings,
+    /// What must hold before a set goes live.
+    pub gate: Gate,
+    /// Where the live set is exchanged.
+    pub live: LiveRules,
+    /// Where every live set is kept.
+    pub journal: Journal,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// A rule set's files as the journal keeps them.
+pub fn kept_files(set: &RuleSet) -> BTreeMap<String, String> {
+    set.files().files.iter().map(|(path, bytes)| (path.clone(), String::from_utf8_lossy(bytes).into_owned())).collect()
+}
+
+impl RulesWatch {
+    /// Watches until `stop` says so.
+    ///
+    /// # Errors
+    /// The journal failed for good.
+    pub async fn run(&self, mut stop: watch::Receiver<bool>) -> Result<(), JournalError> {
+        let (told, mut changes) = mpsc::channel(16);
+        // The watcher's own thread ends when it is dropped, which is when this ends.
+        let _watcher = self.watcher(told);
+        let mut tried = Some(self.live.current().hash().clone());
+        while !*stop.borrow() {
+            tokio::select! {
+                _ = changes.recv() => {
+                    self.clock.sleep(QUIET).await;
+                    while changes.try_recv().is_ok() {}
+                }
+                () = self.clock.sleep(LOOK_EVERY) => {}
+                _ = stop.changed() => continue,
+            }
+            let dir = self.dir.clone();
+            let read = tokio::task::spawn_blocking(move || RuleFiles::read(&dir)).await;
+            match read {
+                Ok(Ok(files)) => {
+                    let hash = files.hash();
+                    if tried.as_ref() != Some(&hash) {
+                        tried = Some(hash);
+                        self.try_set(files).await?;
+                    }
+                }
+                Ok(Err(error)) => {
+                    if tried.take().is_some() {
+                        self.refuse(vec![error.to_string()]);
+                    }
+                }
+                Err(panic) => self.refuse(vec![panic.to_string()]),
+            }
+        }
+        Ok(())
+    }
+
+    async fn try_set(&self, files: RuleFiles) -> Result<(), JournalError> {
+        if files.hash() == *self.live.current().hash() {
+            self.live.forgive();
+            tracing::info!(mailbox = %self.mailbox, version = files.hash().short(), "the rules are again those that are live");
+            return Ok(());
+        }
+        let (surroundings, gate) = (self.surroundings.clone(), std::sync::Arc::clone(&self.gate));
+        let tried = tokio::task::spawn_blocking(move || {
+            let set = RuleSet::load(files, surroundings).map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+            gate(&set).map(|()| set)
+        });
+        match tried.await {
+            Ok(Ok(set)) => {
+                let hash = set.hash().clone();
+                self.journal.keep_rule_set(&hash, &kept_files(&set)).await?;
+                self.live.exchange(set, self.clock.now());
+                tracing::info!(mailbox = %self.mailbox, version = hash.short(), "the edited rules are live");
+            }
+            Ok(Err(faults)) => self.refuse(faults),
+            Err(panic) => self.refuse(vec![panic.to_string()]),
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, faults: Vec<String>) {
+        let live = self.live.current().hash().clone();
+        tracing::error!(mailbox = %self.mailbox, "{}\nThe rule set was not loaded; version {} stays live.", faults.join("\n"), live.short());
+        self.live.refuse(faults, self.clock.now());
+    }
+
+    fn watcher(&self, told: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Reading the rules is an event too; only what changes them counts. A full channel has told enough.
+            if event.is_ok_and(|event| !event.kind.is_access()) {
+                let _ = told.try_send(());
+            }
+        });
+        let mut watcher = watcher.inspect_err(|error| tracing::warn!(%error, "edits are looked for every 5 s")).ok()?;
+        let shared = self.dir.parent().into_iter().flat_map(|parent| [parent.join("lib"), parent.join("templates")]);
+        for dir in std::iter::once(self.dir.clone()).chain(shared).filter(|dir| dir.is_dir()) {
+            if let Err(error) = watcher.watch(&dir, RecursiveMode::Recursive) {
+                tracing::warn!(%error, dir = %dir.display(), "edits there are looked for every 5 s");
+            }
+        }
+        Some(watcher)
+    }
+}

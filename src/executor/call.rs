@@ -1,0 +1,172 @@
+//! Performing: one `match`, one arm a call, and what each outcome means for the journal.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::lane::Work;
+use super::{Executor, MissingFolders, ServedMailbox};
+use crate::endpoints::EndpointError;
+use crate::graph::{Draft, GraphError, Patch, Visibility};
+use crate::ids::{EndpointName, FolderId, MessageId};
+use crate::journal::{ActionRow, Event};
+use crate::verdict::Verdict;
+
+/// The folder in which drafts wait until they are sent. People do not see it.
+pub(super) const OUTBOX: &str = "Postroom Outbox";
+
+/// One call that changes something.
+pub(super) enum Call {
+    /// Category, flag, read state, importance.
+    Patch { patch: Patch, if_match: Option<String> },
+    /// Move to a folder given by path.
+    Move { folder: String },
+    /// Copy to a folder given by path.
+    Copy { folder: String },
+    /// To Deleted Items.
+    Delete,
+    /// A draft of our own, to be sent by a later step.
+    Draft { draft: Box<Draft> },
+    /// A draft that a person finishes.
+    DraftForPeople { draft: Box<Draft> },
+    /// A draft of a forward, made by the service so that attachments stay.
+    Forward { draft: Box<Draft> },
+    /// Sends the recorded draft.
+    Send { draft: MessageId },
+    /// Throws the recorded draft away, because the mail is not to be sent after all.
+    Discard { draft: MessageId, reason: String },
+    /// Posts a record. `next` is what is left of several.
+    Post { endpoint: EndpointName, key: String, body: Vec<u8>, rest: Option<Rest> },
+}
+
+/// What is left to post of several records.
+pub(super) struct Rest {
+    /// Answers so far.
+    pub answers: Vec<Value>,
+    /// Records in all.
+    pub count: usize,
+}
+
+impl Rest {
+    /// What is left of `count` records, by what the action has noted.
+    pub(super) fn of(action: &ActionRow, count: usize) -> Self {
+        let answers = action.progress.get("answers").and_then(Value::as_array).cloned().unwrap_or_default();
+        Self { answers, count }
+    }
+}
+
+impl Executor {
+    /// Makes the call and says what came of it.
+    pub(super) async fn make(&self, work: &mut Work<'_>, action: &ActionRow, call: Call) -> Event {
+        let graph = &work.mailbox.graph;
+        let id = work.turn.envelope.id.clone().unwrap_or_else(|| MessageId::new(""));
+        let outcome = match call {
+            Call::Patch { patch, if_match } => graph.patch(&id, &patch, if_match.as_deref()).await.map(|state| {
+                work.seen = Some(state);
+                Event::Done { result: Value::Null }
+            }),
+            Call::Move { folder } => match self.destination(work.mailbox, &folder).await {
+                Ok(Some(to)) => graph.move_to(&id, &to).await.map(|_| Event::Done { result: Value::Null }),
+                Ok(None) => Ok(no_such_folder(&folder)),
+                Err(error) => Err(error),
+            },
+            Call::Copy { folder } => match self.destination(work.mailbox, &folder).await {
+                Ok(Some(to)) => graph.copy_to(&id, &to).await.map(|copy| Event::Done { result: json!({ "copy": copy }) }),
+                Ok(None) => Ok(no_such_folder(&folder)),
+                Err(error) => Err(error),
+            },
+            Call::Delete => graph.delete(&id).await.map(|()| Event::Done { result: Value::Null }),
+            Call::Draft { draft } => match outbox(work.mailbox).await {
+                Ok(outbox) => graph.create_draft(&outbox, &draft).await.map(drafted),
+                Err(error) => Err(error),
+            },
+            Call::DraftForPeople { draft } => match graph.folder("drafts").await {
+                Ok(Some(drafts)) => graph
+                    .create_draft(&drafts, &draft)
+                    .await
+                    .map(|draft| Event::Done { result: json!({ "draft": draft.id }) }),
+                Ok(None) => Ok(no_such_folder("drafts")),
+                Err(error) => Err(error),
+            },
+            Call::Forward { draft } => graph.create_forward(&id, &draft).await.map(drafted),
+            Call::Send { draft } => graph.send(&draft).await.map(|()| Event::Done { result: json!({ "draft": draft }) }),
+            Call::Discard { draft, reason } => graph.delete_draft(&draft).await.map(|()| Event::Withheld { reason }),
+            Call::Post { endpoint, key, body, rest } => {
+                return match self.endpoints.post(&endpoint, &key, &body).await {
+                    Ok(answer) => posted(answer, rest),
+                    Err(error) => self.after_endpoint_error(action, &error),
+                };
+            }
+        };
+        outcome.unwrap_or_else(|error| self.after_graph_error(action, &error))
+    }
+
+    /// The folder a rule names, made when it is missing and may be.
+    async fn destination(&self, mailbox: &ServedMailbox, path: &str) -> Result<Option<FolderId>, GraphError> {
+        match mailbox.graph.folder(path).await? {
+            Some(folder) => Ok(Some(folder)),
+            None if mailbox.missing_folders == MissingFolders::Create => {
+                mailbox.graph.create_folder(path, Visibility::Visible).await.map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn after_graph_error(&self, action: &ActionRow, error: &GraphError) -> Event {
+        let reason = error.to_string();
+        if error.is_configuration() {
+            return Event::Deferred { after_ms: ms(self.patience.configuration), reason };
+        }
+        // The message moved under the call, or somebody else changed it: preparing again finds out.
+        if error.is_gone() || error.kind == crate::graph::ErrorKind::Conflict {
+            let sending = action.step.as_deref() == Some("send") || !action.progress.is_null();
+            return if sending && error.is_gone() {
+                Event::OutcomeUnknown { after_ms: 0, reason }
+            } else {
+                Event::Deferred { after_ms: ms(self.patience.retry(action.attempt + 1).min(self.patience.look_again)), reason }
+            };
+        }
+        self.by_verdict(action, error.verdict(), reason)
+    }
+
+    fn after_endpoint_error(&self, action: &ActionRow, error: &EndpointError) -> Event {
+        self.by_verdict(action, error.verdict(), error.to_string())
+    }
+
+    fn by_verdict(&self, action: &ActionRow, verdict: Verdict, reason: String) -> Event {
+        let pause = self.patience.retry(action.attempt + 1);
+        match verdict {
+            Verdict::RetryAfter(after) => Event::Deferred { after_ms: ms(after), reason },
+            Verdict::Retry => Event::Deferred { after_ms: ms(pause), reason },
+            Verdict::Never => Event::Rejected { reason },
+            Verdict::Unknown => Event::OutcomeUnknown { after_ms: ms(self.patience.look(0)), reason },
+        }
+    }
+}
+
+fn drafted(draft: crate::graph::DraftRef) -> Event {
+    Event::Advanced { progress: json!({ "draft": draft.id, "change_key": draft.change_key }) }
+}
+
+pub(super) fn posted(answer: Value, rest: Option<Rest>) -> Event {
+    let Some(Rest { mut answers, count }) = rest else { return Event::Done { result: answer } };
+    answers.push(answer);
+    if answers.len() < count { Event::Advanced { progress: json!({ "answers": answers }) } } else { Event::Done { result: json!(answers) } }
+}
+
+fn no_such_folder(path: &str) -> Event {
+    Event::Rejected {
+        reason: format!("there is no folder `{path}`; make it, or set `create_folders = true` for the mailbox, then retry"),
+    }
+}
+
+pub(super) async fn outbox(mailbox: &ServedMailbox) -> Result<FolderId, GraphError> {
+    match mailbox.graph.folder(OUTBOX).await? {
+        Some(folder) => Ok(folder),
+        None => mailbox.graph.create_folder(OUTBOX, Visibility::Hidden).await,
+    }
+}
+
+pub(super) fn ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

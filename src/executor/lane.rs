@@ -1,0 +1,140 @@
+//! One message's turn: its actions in order, each call between a `Started` and its outcome.
+
+use tokio::sync::watch;
+
+use super::call::Call;
+use super::schedule::{self, Next};
+use super::{Executor, ServedMailbox};
+use crate::graph::MessageState;
+use crate::journal::{ActionRow, Begun, Event, JournalError, Limits, Row, Sent, Turn};
+
+/// A message at work.
+pub(super) struct Work<'a> {
+    /// What the journal knows.
+    pub turn: Turn,
+    /// Where it lies.
+    pub mailbox: &'a ServedMailbox,
+    /// What the last answer of this lane said about the message: it saves a look before a move.
+    pub seen: Option<MessageState>,
+}
+
+/// What comes of preparing an action.
+pub(super) enum Prepared {
+    /// No call is needed or possible.
+    Tell(Event),
+    /// This call is to be made.
+    Make {
+        /// The step's name in the journal.
+        step: String,
+        /// The call.
+        call: Call,
+        /// For outgoing mail: what counts against the budgets.
+        mail: Option<(Sent, Limits)>,
+    },
+}
+
+impl Prepared {
+    pub(super) fn make(step: &str, call: Call) -> Self {
+        Self::Make { step: step.to_owned(), call, mail: None }
+    }
+}
+
+impl Executor {
+    pub(super) async fn lane(&self, row: Row, stop: watch::Receiver<bool>) -> (Row, Result<(), JournalError>) {
+        (row, self.work_off(row, &stop).await)
+    }
+
+    /// Goes on until nothing can be done now, or until the process is to end.
+    async fn work_off(&self, row: Row, stop: &watch::Receiver<bool>) -> Result<(), JournalError> {
+        let mut seen = None;
+        while !*stop.borrow() {
+            let turn = self.journal.turn(row).await?;
+            let next = schedule::next(&turn, self.clock.now().as_millisecond());
+            let Some(mailbox) = self.mailboxes.get(&turn.mailbox) else {
+                return self.put_aside(&turn).await;
+            };
+            let mut work = Work { turn, mailbox, seen: seen.take() };
+            match next {
+                Next::Nothing => return Ok(()),
+                Next::Verify(position) => {
+                    let action = &work.turn.actions[position];
+                    let event = self.verify(&work, action).await?;
+                    self.note(row, vec![(action.id.clone(), event)]).await?;
+                }
+                Next::Perform(range) => self.perform(&mut work, range).await?,
+            }
+            seen = work.seen;
+        }
+        Ok(())
+    }
+
+    async fn perform(&self, work: &mut Work<'_>, range: std::ops::Range<usize>) -> Result<(), JournalError> {
+        let actions: Vec<ActionRow> = work.turn.actions[range].to_vec();
+        let row = work.turn.row;
+        let each = |event: &Event| actions.iter().map(|action| (action.id.clone(), event.clone())).collect::<Vec<_>>();
+        let event = match self.prepare(work, &actions).await? {
+            Prepared::Tell(event) => event,
+            Prepared::Make { step, call, mail } => match self.begin(row, &actions, &step, mail).await? {
+                Some(event) => event,
+                None => self.make(work, &actions[0], call).await,
+            },
+        };
+        self.note(row, each(&event)).await
+    }
+
+    /// Writes that the call begins. Gives the event that says why it may not.
+    async fn begin(
+        &self,
+        row: Row,
+        actions: &[ActionRow],
+        step: &str,
+        mail: Option<(Sent, Limits)>,
+    ) -> Result<Option<Event>, JournalError> {
+        let Some(mail) = mail else {
+            let started = actions.iter().map(|action| (action.id.clone(), Event::Started { step: step.to_owned() })).collect();
+            return self.journal.record(row, started).await.map(|_| None);
+        };
+        let recipient = mail.0.recipient.clone();
+        Ok(match self.journal.begin_mail(row, &actions[0].id, step, mail).await? {
+            Begun::Started => None,
+            Begun::RecipientHasEnough(count) => Some(Event::Withheld {
+                reason: format!("{recipient} has had {count} automatic answers in the last 24 hours, which is all it may have"),
+            }),
+            Begun::ConversationHasEnough(count) => Some(Event::Withheld {
+                reason: format!("this conversation has had {count} automatic answers, which is all it may have"),
+            }),
+            Begun::Later(after_ms) => {
+                Some(Event::Deferred { after_ms, reason: "the mailbox has sent as many mails in a minute as it may".to_owned() })
+            }
+        })
+    }
+
+    /// Writes an outcome. What has happened must not be forgotten: on a full disk this waits for space.
+    async fn note(&self, row: Row, events: Vec<(crate::ids::ActionId, Event)>) -> Result<(), JournalError> {
+        let mut told = false;
+        loop {
+            match self.journal.record(row, events.clone()).await {
+                Err(error) if error.is_passing() => {
+                    if !told {
+                        tracing::error!(message = row.0, %error, "an outcome waits to be written");
+                        told = true;
+                    }
+                    self.clock.sleep(super::LOOK_AT_LEAST).await;
+                }
+                other => return other.map(|_| ()),
+            }
+        }
+    }
+
+    /// The mailbox is no longer in the configuration: its actions wait until it is there again.
+    async fn put_aside(&self, turn: &Turn) -> Result<(), JournalError> {
+        let Some(first) = turn.actions.first() else { return Ok(()) };
+        let reason = format!("mailbox `{}` is not in the configuration", turn.mailbox);
+        let after_ms = u64::try_from(self.patience.configuration.as_millis()).unwrap_or(u64::MAX);
+        let event = match first.status {
+            crate::journal::Status::Unclear => Event::StillUnclear { after_ms, reason },
+            _ => Event::Deferred { after_ms, reason },
+        };
+        self.note(turn.row, vec![(first.id.clone(), event)]).await
+    }
+}

@@ -1,0 +1,189 @@
+//! Carries out what was planned: one recorded action at a time, in order, and looks before it repeats anything.
+//!
+//! Owns the order, the retries and the send protocol. Never decides what shall happen, never repeats a call whose outcome it does not
+//! know: such a call is verified first, and what cannot be proved is parked for a person.
+
+mod answer;
+mod call;
+mod lane;
+mod patience;
+mod prepare;
+mod schedule;
+mod verify;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+pub use patience::Patience;
+
+use crate::clock::Clock;
+use crate::endpoints::Endpoints;
+use crate::graph;
+use crate::ids::{MailboxName, RuleSetHash};
+use crate::journal::{InstanceKey, Journal, JournalError, Row};
+use crate::templates::Templates;
+
+/// Messages worked on at the same time.
+const LANES_MAX: usize = 64;
+/// The longest wait before the journal is asked again: a person's word arrives without ringing our bell.
+const LOOK_AT_LEAST: std::time::Duration = std::time::Duration::from_secs(1);
+/// Rule sets whose templates are kept compiled.
+const TEMPLATES_MAX: usize = 16;
+
+/// A mailbox as the executor needs it.
+#[derive(Clone)]
+pub struct ServedMailbox {
+    /// The mailbox in Graph.
+    pub graph: graph::Mailbox,
+    /// Its address.
+    pub address: String,
+    /// Whether a rule may move to a folder that is not there yet.
+    pub missing_folders: MissingFolders,
+    /// How many answers may go out.
+    pub budget: ReplyBudget,
+}
+
+/// What to do when a rule moves to a folder that is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingFolders {
+    /// Make it (`create_folders = true`).
+    Create,
+    /// Reject the move.
+    Refuse,
+}
+
+/// How many answers may go out: the pace only delays, the other two withhold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplyBudget {
+    /// From the mailbox in a minute.
+    pub per_minute: u32,
+    /// To one sender in 24 hours.
+    pub per_sender_per_day: u32,
+    /// In one conversation, ever.
+    pub per_conversation: u32,
+}
+
+/// Carries out plans.
+pub struct Executor {
+    journal: Journal,
+    mailboxes: BTreeMap<MailboxName, ServedMailbox>,
+    endpoints: std::sync::Arc<Endpoints>,
+    key: InstanceKey,
+    clock: Clock,
+    patience: Patience,
+    templates: Mutex<HashMap<RuleSetHash, Arc<Templates>>>,
+}
+
+impl Executor {
+    /// An executor for these mailboxes and endpoints.
+    pub fn new(
+        journal: Journal,
+        mailboxes: BTreeMap<MailboxName, ServedMailbox>,
+        endpoints: std::sync::Arc<Endpoints>,
+        key: InstanceKey,
+        (clock, patience): (Clock, Patience),
+    ) -> Self {
+        Self { journal, mailboxes, endpoints, key, clock, patience, templates: Mutex::default() }
+    }
+
+    /// Works until `stop` says so, then finishes the calls that are under way.
+    ///
+    /// # Errors
+    /// The journal failed for good.
+    pub async fn run(&self, mut stop: tokio::sync::watch::Receiver<bool>) -> Result<(), JournalError> {
+        let doubtful = self.journal.doubt_running().await?;
+        if doubtful > 0 {
+            tracing::info!(doubtful, "actions were under way when the process ended; each is looked at before anything is repeated");
+        }
+        let mut bell = self.journal.bell();
+        let mut lanes = FuturesUnordered::new();
+        let mut busy = HashSet::new();
+        loop {
+            bell.borrow_and_update();
+            if !*stop.borrow() {
+                for row in self.due().await? {
+                    if lanes.len() < LANES_MAX && busy.insert(row) {
+                        lanes.push(self.lane(row, stop.clone()));
+                    }
+                }
+            } else if lanes.is_empty() {
+                return Ok(());
+            }
+            let wait = self.wait().await?;
+            tokio::select! {
+                Some((row, ended)) = lanes.next() => {
+                    busy.remove(&row);
+                    self.note_end(row, ended).await?;
+                }
+                _ = bell.changed(), if lanes.len() < LANES_MAX => {}
+                () = self.clock.sleep(wait) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    async fn due(&self) -> Result<Vec<Row>, JournalError> {
+        match self.journal.due(LANES_MAX * 4).await {
+            Err(error) if error.is_passing() => Ok(Vec::new()),
+            other => other,
+        }
+    }
+
+    async fn wait(&self) -> Result<std::time::Duration, JournalError> {
+        let next = self.journal.next_action_at().await?;
+        let now = self.clock.now().as_millisecond();
+        let until = next.map_or(LOOK_AT_LEAST, |at| std::time::Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
+        // What is due already waits for a free lane: the end of another one wakes us.
+        Ok(if until.is_zero() { LOOK_AT_LEAST } else { until.min(LOOK_AT_LEAST) })
+    }
+
+    async fn note_end(&self, row: Row, ended: Result<(), JournalError>) -> Result<(), JournalError> {
+        match ended {
+            Ok(()) => Ok(()),
+            Err(JournalError::Broken { path, what }) => Err(JournalError::Broken { path, what }),
+            Err(error) if error.is_passing() => {
+                tracing::error!(message = row.0, %error, "nothing new is begun until the journal can be written");
+                self.clock.sleep(LOOK_AT_LEAST).await;
+                Ok(())
+            }
+            // A person's word arrived between our look and our write: the next look sees it.
+            Err(JournalError::Illegal(illegal)) => {
+                tracing::info!(message = row.0, %illegal, "an action changed while it was being taken up");
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(message = row.0, %error, "an action could not be taken up");
+                self.clock.sleep(LOOK_AT_LEAST).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// The templates of the rule set that decided, from the journal's own copy of it.
+    async fn templates(&self, hash: &RuleSetHash) -> Result<Result<Arc<Templates>, String>, JournalError> {
+        if let Some(templates) = self.templates.lock().unwrap_or_else(PoisonError::into_inner).get(hash) {
+            return Ok(Ok(Arc::clone(templates)));
+        }
+        let files = match self.journal.rule_set(hash).await {
+            Ok(files) => files,
+            Err(JournalError::Missing(what)) => return Ok(Err(format!("the journal has no {what}"))),
+            Err(error) => return Err(error),
+        };
+        let templates = files.into_iter().filter_map(|(path, text)| Some((path.strip_prefix("templates/")?.to_owned(), text)));
+        Ok(match Templates::compile(&templates.collect()) {
+            Ok(templates) => {
+                let templates = Arc::new(templates);
+                let mut kept = self.templates.lock().unwrap_or_else(PoisonError::into_inner);
+                if kept.len() >= TEMPLATES_MAX {
+                    kept.clear();
+                }
+                kept.insert(hash.clone(), Arc::clone(&templates));
+                Ok(templates)
+            }
+            Err(problems) => Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! How long the executor waits, and for what.
+
+use std::time::Duration;
+
+/// The executor's waiting times. The defaults are what a live tenant needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Pauses between attempts that had no effect; the last one repeats.
+    pub retries: Vec<Duration>,
+    /// Pauses between looks at a send whose outcome is unknown; the last one repeats.
+    pub looks: Vec<Duration>,
+    /// A message that cannot be found is looked for once more after this long: lookups fail in passing.
+    pub look_again: Duration,
+    /// A draft that is untouched and unsent this long after an unclear send was not sent: it may be sent once more.
+    pub settle: Duration,
+    /// What is unclear this long is parked.
+    pub give_up: Duration,
+    /// A remote that cannot be reached for this long is given up for the action, which is rejected for a person to retry.
+    pub lifetime: Duration,
+    /// Pause after an answer that means that the configuration is wrong (401, 403): nothing changes by asking often.
+    pub configuration: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        let seconds = |list: &[u64]| list.iter().copied().map(Duration::from_secs).collect();
+        Self {
+            retries: seconds(&[5, 30, 120, 600, 1_800, 7_200]),
+            looks: seconds(&[5, 15, 60, 180, 600, 900]),
+            look_again: Duration::from_secs(5),
+            settle: Duration::from_secs(3_600),
+            give_up: Duration::from_secs(3_600),
+            lifetime: Duration::from_secs(5 * 86_400),
+            configuration: Duration::from_secs(300),
+        }
+    }
+}
+
+impl Patience {
+    /// The pause after attempt number `attempt`, from 1.
+    pub fn retry(&self, attempt: u32) -> Duration {
+        nth(&self.retries, attempt.saturating_sub(1))
+    }
+
+    /// The pause after look number `look`, from 0.
+    pub fn look(&self, look: u32) -> Duration {
+        nth(&self.looks, look)
+    }
+}
+
+fn nth(pauses: &[Duration], position: u32) -> Duration {
+    let position = usize::try_from(position).unwrap_or(usize::MAX);
+    pauses.get(position).or(pauses.last()).copied().unwrap_or(Duration::from_secs(60))
+}

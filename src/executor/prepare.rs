@@ -1,0 +1,256 @@
+//! Before a call: is it still wanted, is it done already, and what exactly is to be sent.
+
+use serde_json::{Value, json};
+
+use super::call::{Call, OUTBOX, Rest, ms};
+use super::lane::{Prepared, Work};
+use super::verify::recorded_draft;
+use super::{Executor, answer};
+use crate::graph::{FollowUp, GraphError, MessageState, Patch};
+use crate::journal::{ActionRow, Event, JournalError};
+use crate::plan::{Action, fill};
+
+/// Calls of an action at most before it is left to a person, whatever its age.
+const ATTEMPTS_MAX: u32 = 1_000;
+
+impl Executor {
+    /// Prepares the first action, or several that one PATCH carries. Changes nothing.
+    pub(super) async fn prepare(&self, work: &mut Work<'_>, actions: &[ActionRow]) -> Result<Prepared, JournalError> {
+        let action = &actions[0];
+        if let Some(reason) = &action.planned.withheld {
+            return Ok(Prepared::Tell(Event::Withheld { reason: reason.clone() }));
+        }
+        if let Some(event) = self.too_old(work, action) {
+            return Ok(Prepared::Tell(event));
+        }
+        let prepared = match &action.planned.action {
+            Action::Post { endpoint, record } => Ok(filled(work, record).map_or_else(Prepared::Tell, |record| {
+                let (endpoint, key, body) = (endpoint.clone(), action.id.to_string(), record.to_string().into_bytes());
+                Prepared::make("post", Call::Post { endpoint, key, body, rest: None })
+            })),
+            Action::PostEach { endpoint, records } => {
+                let rest = Rest::of(action, records.len());
+                let position = rest.answers.len();
+                let Some(record) = records.get(position) else {
+                    let reason = "there were no records to post".to_owned();
+                    return Ok(Prepared::Tell(Event::Withheld { reason }));
+                };
+                Ok(filled(work, record).map_or_else(Prepared::Tell, |record| {
+                    let (endpoint, key, body) = (endpoint.clone(), format!("{}-{position}", action.id), record.to_string().into_bytes());
+                    Prepared::make(&format!("post {}", position + 1), Call::Post { endpoint, key, body, rest: Some(rest) })
+                }))
+            }
+            Action::Reply(_) | Action::ReplyAll(_) | Action::DraftReply(_) | Action::Forward(_) | Action::Send(_) => {
+                return match recorded_draft(action) {
+                    Some(draft) => Ok(self.prepare_send(work, action, draft).await.unwrap_or_else(|error| self.later(action, &error))),
+                    None => answer::prepare(self, work, action).await,
+                };
+            }
+            Action::Move { folder } => self.prepare_move(work, action, folder).await,
+            Action::Copy { folder } => Ok(Prepared::make("copy", Call::Copy { folder: folder.clone() })),
+            Action::Delete => self.prepare_delete(work).await,
+            _ => self.prepare_patch(work, actions).await,
+        };
+        Ok(prepared.unwrap_or_else(|error| self.later(action, &error)))
+    }
+
+    /// Looking failed before anything was done: put off by what the error means.
+    pub(super) fn later(&self, action: &ActionRow, error: &GraphError) -> Prepared {
+        Prepared::Tell(match self.after_graph_error(action, error) {
+            // A look changes nothing, so nothing can be unclear after it.
+            Event::OutcomeUnknown { reason, .. } => Event::Deferred { after_ms: ms(self.patience.retry(action.attempt + 1)), reason },
+            event => event,
+        })
+    }
+
+    fn too_old(&self, work: &Work<'_>, action: &ActionRow) -> Option<Event> {
+        let age_ms = self.clock.now().as_millisecond() - work.turn.changed_at;
+        if let Some(reason) = self.key_forgotten(action, age_ms) {
+            return Some(Event::Rejected { reason });
+        }
+        let tried_long = action.attempt > 0 && u64::try_from(age_ms).unwrap_or(0) > ms(self.patience.lifetime);
+        (tried_long || action.attempt >= ATTEMPTS_MAX).then(|| Event::Rejected {
+            reason: format!("tried {} times since it was decided without success; retry or skip it", action.attempt),
+        })
+    }
+
+    /// A post that may have arrived is repeated only as long as its receiver knows the key.
+    fn key_forgotten(&self, action: &ActionRow, age_ms: i64) -> Option<String> {
+        let (Action::Post { endpoint, .. } | Action::PostEach { endpoint, .. }) = &action.planned.action else { return None };
+        let window = self.endpoints.contract(endpoint)?.idempotent?;
+        let forgotten = action.attempt > 0 && u64::try_from(age_ms).unwrap_or(0) > ms(window);
+        forgotten.then(|| {
+            format!("`{endpoint}` may have forgotten our key {} since the first attempt: ask there whether the record arrived", action.id)
+        })
+    }
+
+    /// The message's state; `None` once a second look, a little later, does not find it either.
+    pub(super) async fn state(&self, work: &mut Work<'_>) -> Result<Option<MessageState>, GraphError> {
+        if let Some(state) = work.seen.take() {
+            return Ok(Some(state));
+        }
+        let Some(id) = &work.turn.envelope.id else { return Ok(None) };
+        match work.mailbox.graph.state(id).await? {
+            Some(state) => Ok(Some(state)),
+            None => {
+                self.clock.sleep(self.patience.look_again).await;
+                work.mailbox.graph.state(id).await
+            }
+        }
+    }
+
+    async fn prepare_patch(&self, work: &mut Work<'_>, actions: &[ActionRow]) -> Result<Prepared, GraphError> {
+        // What the listing said holds as long as the etag does; otherwise what people set meanwhile would be lost.
+        let fresh = actions.iter().all(|action| action.attempt == 0) && work.seen.is_none();
+        let (categories, etag) = match (&work.turn.envelope.etag, fresh) {
+            (Some(etag), true) => (work.turn.envelope.categories.clone(), Some(etag.clone())),
+            _ => match self.state(work).await? {
+                Some(state) => (state.categories, state.etag),
+                None => return Ok(gone()),
+            },
+        };
+        let patch = patch_for(actions, &categories);
+        Ok(Prepared::make("patch", Call::Patch { patch, if_match: etag }))
+    }
+
+    /// Where the message is comes first: a person who moved it has decided.
+    async fn prepare_move(&self, work: &mut Work<'_>, action: &ActionRow, folder: &str) -> Result<Prepared, GraphError> {
+        let Some(state) = self.state(work).await? else { return Ok(gone()) };
+        let graph = &work.mailbox.graph;
+        if graph.folder(folder).await?.is_some_and(|to| to == state.folder) {
+            return Ok(Prepared::Tell(Event::Withheld { reason: format!("it is in `{folder}` already") }));
+        }
+        let came_from = graph.folder(&work.turn.envelope.folder).await?;
+        if action.attempt == 0 && came_from.is_some_and(|from| from != state.folder) {
+            return Ok(Prepared::Tell(Event::Withheld { reason: "a person moved the message elsewhere first".to_owned() }));
+        }
+        Ok(Prepared::make("move", Call::Move { folder: folder.to_owned() }))
+    }
+
+    async fn prepare_delete(&self, work: &mut Work<'_>) -> Result<Prepared, GraphError> {
+        let Some(state) = self.state(work).await? else { return Ok(gone()) };
+        // A second delete would take it out of Deleted Items, where a person can still find it.
+        if work.mailbox.graph.folder("deleteditems").await?.is_some_and(|deleted| deleted == state.folder) {
+            return Ok(Prepared::Tell(Event::Withheld { reason: "it is in Deleted Items already".to_owned() }));
+        }
+        Ok(Prepared::make("delete", Call::Delete))
+    }
+
+    /// The send fence: the original still there, the draft as it was made, and nothing else of this action on its way.
+    async fn prepare_send(
+        &self,
+        work: &mut Work<'_>,
+        action: &ActionRow,
+        draft: crate::ids::MessageId,
+    ) -> Result<Prepared, GraphError> {
+        work.seen = None;
+        let graph = work.mailbox.graph.clone();
+        let deleted = match self.state(work).await? {
+            Some(state) => graph.folder("deleteditems").await?.is_some_and(|deleted| deleted == state.folder),
+            None => true,
+        };
+        let answers = matches!(action.planned.action, Action::Reply(_) | Action::ReplyAll(_));
+        if deleted && answers && action.step.as_deref() != Some("send") {
+            let reason = "the message was deleted before its answer went out".to_owned();
+            return Ok(Prepared::make("discard", Call::Discard { draft, reason }));
+        }
+        if action.attempt > 1 {
+            // A create that was made twice leaves a second draft: only the recorded one is ever sent.
+            for marked in graph.find_marked(&action.id, &[]).await? {
+                if marked.is_draft && marked.id != draft {
+                    graph.delete_draft(&marked.id).await?;
+                }
+            }
+        }
+        let Some(state) = graph.state(&draft).await? else {
+            return Ok(Prepared::Tell(Event::Rejected {
+                reason: format!("the draft was deleted from `{OUTBOX}` before it was sent; skip it, or retry to make it again"),
+            }));
+        };
+        if action.progress.get("change_key").and_then(Value::as_str) != state.change_key.as_deref() {
+            let reason = format!("the draft in `{OUTBOX}` was changed by somebody; send or delete it by hand, then skip");
+            return Ok(Prepared::Tell(Event::Rejected { reason }));
+        }
+        Ok(Prepared::make("send", Call::Send { draft }))
+    }
+}
+
+fn gone() -> Prepared {
+    Prepared::Tell(Event::Withheld { reason: "the message is no longer in the mailbox".to_owned() })
+}
+
+/// The record with what earlier posts of the plan answered.
+fn filled(work: &Work<'_>, record: &Value) -> Result<Value, Event> {
+    fill(record, &|position| work.turn.results.get(&position).cloned()).map_err(|receipt| Event::Rejected {
+        reason: format!("{receipt} is not in the answer of `{}`: {}", receipt.endpoint, work.turn.results.get(&receipt.action).unwrap_or(&json!(null))),
+    })
+}
+
+/// One PATCH for neighbouring actions; categories that people set stay.
+pub(super) fn patch_for(actions: &[ActionRow], categories: &[String]) -> Patch {
+    let mut patch = Patch::default();
+    for action in actions {
+        match &action.planned.action {
+            Action::Categorise { names } => {
+                let all = patch.categories.get_or_insert_with(|| categories.to_vec());
+                for name in names {
+                    if !all.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                        all.push(name.clone());
+                    }
+                }
+            }
+            Action::Uncategorise { names } => {
+                let all = patch.categories.get_or_insert_with(|| categories.to_vec());
+                all.retain(|known| !names.iter().any(|name| name.eq_ignore_ascii_case(known)));
+            }
+            Action::MarkRead => patch.is_read = Some(true),
+            Action::MarkUnread => patch.is_read = Some(false),
+            Action::Flag(flag) => patch.flag = Some(FollowUp::Flagged { due: flag.due }),
+            Action::SetImportance { importance } => patch.importance = Some(*importance),
+            _ => {}
+        }
+    }
+    patch
+}
+
+/// Whether the message shows everything the patch sets.
+pub(super) fn is_done(patch: &Patch, state: &MessageState) -> bool {
+    patch.categories.as_ref().is_none_or(|names| *names == state.categories)
+        && patch.is_read.is_none_or(|read| read == state.is_read)
+        && patch.flag.is_none_or(|flag| flag == state.flag)
+        && patch.importance.is_none_or(|importance| importance == state.importance)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::PlannedAction;
+
+    fn row(action: Action) -> ActionRow {
+        ActionRow {
+            id: "0f".into(),
+            ordinal: 0,
+            planned: PlannedAction { rule: "10-a".into(), action, withheld: None },
+            status: crate::journal::Status::Due,
+            step: None,
+            progress: Value::Null,
+            attempt: 0,
+            looks: 0,
+            unclear_at: None,
+            due_at: 0,
+        }
+    }
+
+    #[test]
+    fn one_patch_carries_all_and_keeps_what_people_set() {
+        let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let actions = [
+            row(Action::Categorise { names: names(&["Invoice", "red"]) }),
+            row(Action::Uncategorise { names: names(&["Inbox zero"]) }),
+            row(Action::MarkRead),
+        ];
+        let patch = patch_for(&actions, &names(&["Red", "Inbox Zero"]));
+        let expected = Patch { categories: Some(names(&["Red", "Invoice"])), is_read: Some(true), ..Patch::default() };
+        assert_eq!(patch, expected);
+    }
+}

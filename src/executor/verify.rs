@@ -1,0 +1,178 @@
+//! Looking after doubt: what became of a call whose outcome nobody knows.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Executor;
+use super::call::{Rest, ms, posted};
+use super::lane::Work;
+use super::prepare::{is_done, patch_for};
+use crate::graph::{GraphError, Marked};
+use crate::ids::MessageId;
+use crate::journal::{ActionRow, Event, JournalError};
+use crate::plan::Action;
+
+/// Sends of one action at most: the first, and one more when a settled draft proves that it was not sent.
+const SENDS_MAX: u64 = 2;
+
+impl Executor {
+    /// Asks the world. Never repeats anything itself.
+    pub(super) async fn verify(&self, work: &Work<'_>, action: &ActionRow) -> Result<Event, JournalError> {
+        let found = match action.step.as_deref().unwrap_or_default() {
+            "create" => self.look_for_draft(work, action).await,
+            "send" => self.look_for_sent(work, action).await,
+            "discard" => Ok(Event::NeverHappened { after_ms: 0, reason: "throwing a draft away can be repeated".to_owned() }),
+            step if step.starts_with("post") => return Ok(self.look_at_post(action).await),
+            _ => self.look_at_message(work, action).await,
+        };
+        Ok(found.unwrap_or_else(|error| self.still_unclear(action, &format!("it could not be looked at: {error}"))))
+    }
+
+    /// Goes on looking, at ever longer intervals, and parks what cannot be proved within the hour.
+    fn still_unclear(&self, action: &ActionRow, seen: &str) -> Event {
+        let unclear = self.unclear_for(action);
+        if unclear >= self.patience.give_up {
+            let minutes = unclear.as_secs() / 60;
+            return Event::Parked { reason: format!("{seen}; looked {} times in {minutes} minutes", action.looks + 1) };
+        }
+        let left = self.patience.give_up.saturating_sub(unclear);
+        Event::StillUnclear { after_ms: ms(self.patience.look(action.looks).min(left)), reason: seen.to_owned() }
+    }
+
+    fn unclear_for(&self, action: &ActionRow) -> Duration {
+        let since = action.unclear_at.unwrap_or(0);
+        Duration::from_millis(u64::try_from(self.clock.now().as_millisecond() - since).unwrap_or(0))
+    }
+
+    fn not_yet(&self, action: &ActionRow, reason: &str) -> Event {
+        // The first repeat is at once; if the remote goes on failing, the pauses grow.
+        let after_ms = if action.attempt <= 1 { 0 } else { ms(self.patience.retry(action.attempt - 1)) };
+        Event::NeverHappened { after_ms, reason: reason.to_owned() }
+    }
+
+    /// Moves, copies, deletes and patches: the message itself tells.
+    async fn look_at_message(&self, work: &Work<'_>, action: &ActionRow) -> Result<Event, GraphError> {
+        let graph = &work.mailbox.graph;
+        let Some(id) = &work.turn.envelope.id else { return Ok(self.still_unclear(action, "the message has no id")) };
+        if let Action::Copy { folder } = &action.planned.action {
+            return self.look_for_copy(work, action, folder).await;
+        }
+        let Some(state) = graph.state(id).await? else {
+            return Ok(match action.planned.action {
+                Action::Delete => Event::Confirmed { result: Value::Null },
+                _ => Event::Withheld { reason: "the message is no longer in the mailbox".to_owned() },
+            });
+        };
+        let happened = match &action.planned.action {
+            Action::Move { folder } => graph.folder(folder).await?.is_some_and(|to| to == state.folder),
+            Action::Delete => graph.folder("deleteditems").await?.is_some_and(|to| to == state.folder),
+            _ => is_done(&patch_for(std::slice::from_ref(action), &state.categories), &state),
+        };
+        Ok(if happened {
+            Event::Confirmed { result: Value::Null }
+        } else {
+            self.not_yet(action, "the message is as it was before the call")
+        })
+    }
+
+    async fn look_for_copy(&self, work: &Work<'_>, action: &ActionRow, folder: &str) -> Result<Event, GraphError> {
+        let graph = &work.mailbox.graph;
+        let Some(message_id) = &work.turn.envelope.internet_message_id else {
+            return Ok(Event::Parked {
+                reason: format!("a copy was asked for and the answer was lost; the message has no Message-ID to look for in `{folder}`"),
+            });
+        };
+        let copies = match graph.folder(folder).await? {
+            Some(folder) => graph.find_by_internet_message_id(&folder, message_id).await?,
+            None => Vec::new(),
+        };
+        let original = work.turn.envelope.id.as_ref();
+        Ok(match copies.iter().find(|copy| Some(*copy) != original) {
+            Some(copy) => Event::Confirmed { result: json!({ "copy": copy }) },
+            None => self.not_yet(action, "there is no copy in the folder"),
+        })
+    }
+
+    /// A draft bears the action's mark from its first request. Not found: it may be made again, for only the recorded draft is ever sent.
+    async fn look_for_draft(&self, work: &Work<'_>, action: &ActionRow) -> Result<Event, GraphError> {
+        let marked = work.mailbox.graph.find_marked(&action.id, &[]).await?;
+        let (drafts, gone_out): (Vec<&Marked>, Vec<&Marked>) = marked.iter().partition(|found| found.is_draft);
+        if let Some(sent) = gone_out.first() {
+            return Ok(Event::Confirmed { result: json!({ "found": sent.id }) });
+        }
+        let Some(first) = drafts.first() else { return Ok(self.not_yet(action, "no draft with this action's mark was found")) };
+        if matches!(action.planned.action, Action::DraftReply(_)) {
+            return Ok(Event::Confirmed { result: json!({ "draft": first.id }) });
+        }
+        Ok(Event::Advanced { progress: json!({ "draft": first.id, "change_key": first.change_key }) })
+    }
+
+    /// "Not found" never means "send again".
+    async fn look_for_sent(&self, work: &Work<'_>, action: &ActionRow) -> Result<Event, GraphError> {
+        let graph = &work.mailbox.graph;
+        let Some(draft) = recorded_draft(action) else { return Ok(self.still_unclear(action, "no draft is recorded")) };
+        let state = graph.state(&draft).await?;
+        if state.as_ref().is_some_and(|state| !state.is_draft) {
+            return Ok(Event::Confirmed { result: json!({ "draft": draft, "found": "by its id" }) });
+        }
+        let marked = graph.find_marked(&action.id, &[]).await?;
+        if let Some(sent) = marked.iter().find(|found| !found.is_draft) {
+            return Ok(Event::Confirmed { result: json!({ "draft": draft, "found": sent.id }) });
+        }
+        let Some(state) = state else {
+            return Ok(self.still_unclear(action, "neither the draft nor a sent mail with this action's mark was found"));
+        };
+        let untouched = action.progress.get("change_key").and_then(Value::as_str) == state.change_key.as_deref();
+        let sends = action.progress.get("sends").and_then(Value::as_u64).unwrap_or(1);
+        if untouched && self.unclear_for(action) >= self.patience.settle && sends < SENDS_MAX {
+            let mut progress = action.progress.clone();
+            progress["sends"] = json!(sends + 1);
+            return Ok(Event::Advanced { progress });
+        }
+        let seen = if untouched { "the draft still lies unsent" } else { "the draft was changed by somebody and lies unsent" };
+        Ok(self.still_unclear(action, seen))
+    }
+
+    /// A post is repeated with the same key and the same bytes only within the time for which the receiver promises to know the key;
+    /// a receiver that can be asked is asked; any other is left to a person.
+    async fn look_at_post(&self, action: &ActionRow) -> Event {
+        let (endpoint, key, rest) = match &action.planned.action {
+            Action::Post { endpoint, .. } => (endpoint, action.id.to_string(), None),
+            Action::PostEach { endpoint, records } => {
+                let rest = Rest::of(action, records.len());
+                (endpoint, format!("{}-{}", action.id, rest.answers.len()), Some(rest))
+            }
+            _ => return self.still_unclear(action, "it is no post"),
+        };
+        let Some(contract) = self.endpoints.contract(endpoint) else {
+            return self.still_unclear(action, &format!("there is no endpoint `{endpoint}` in the configuration"));
+        };
+        if contract.has_lookup {
+            return match self.endpoints.look_up(endpoint, &key).await {
+                Ok(Some(answer)) => match posted(answer, rest) {
+                    Event::Done { result } => Event::Confirmed { result },
+                    event => event,
+                },
+                Ok(None) => self.not_yet(action, &format!("`{endpoint}` has nothing under our key")),
+                Err(error) => self.still_unclear(action, &format!("it could not be looked up: {error}")),
+            };
+        }
+        match contract.idempotent {
+            Some(window) if self.unclear_for(action) < window => {
+                self.not_yet(action, &format!("`{endpoint}` does nothing twice under one key: posted again with the same key"))
+            }
+            Some(_) => Event::Parked { reason: format!("`{endpoint}` may have forgotten our key {key}: ask there whether the record arrived") },
+            None => Event::Parked {
+                reason: format!(
+                    "`{endpoint}` promises nothing about repeats: ask there whether the record with key {key} arrived, then retry or skip"
+                ),
+            },
+        }
+    }
+}
+
+/// The draft that is to be sent.
+pub(super) fn recorded_draft(action: &ActionRow) -> Option<MessageId> {
+    action.progress.get("draft").and_then(Value::as_str).map(MessageId::new)
+}

@@ -1,0 +1,31 @@
+//! Microsoft Graph's mail interface: the only place in the engine that knows its JSON.
+//!
+//! Owns the token, the one request path, the gate of each mailbox, folders, delta pages, messages and drafts.
+//! Never repeats a call that changes something: it says by its [`GraphError::verdict`] what an error means and leaves
+//! the next step to whoever keeps the journal. (One exception is no repeat: a call refused with 401 goes out once more
+//! under a fresh token.)
+
+mod delta;
+mod drafts;
+mod error;
+mod folders;
+mod gate;
+mod mailbox;
+mod messages;
+mod redact;
+mod request;
+mod settings;
+mod token;
+mod transport;
+mod wire;
+
+#[cfg(test)]
+mod stories;
+
+pub use delta::DeltaPage;
+pub use drafts::{Draft, DraftAttachment, DraftRef, Marked};
+pub use error::{ErrorKind, GraphError};
+pub use folders::Visibility;
+pub use mailbox::{Graph, Mailbox};
+pub use messages::{FollowUp, MessageState, Newest, Patch};
+pub use settings::GraphSettings;

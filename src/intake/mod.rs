@@ -1,0 +1,163 @@
+//! Follows the watched folders: what arrived goes into the journal, together with how far we have looked.
+//!
+//! Owns the polling and the health of each folder. Never decides, never changes a mailbox.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, watch};
+
+use crate::clock::Clock;
+use crate::graph::{self, ErrorKind, GraphError};
+use crate::ids::MailboxName;
+use crate::journal::{Arrival, Journal, JournalError};
+use crate::verdict::Verdict;
+
+/// Pages in one round; a round that brings more goes on with the next.
+const PAGES_MAX: usize = 1_000;
+/// Pauses after a round that failed; the last one repeats.
+const PAUSES: [Duration; 5] =
+    [Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(15), Duration::from_secs(60), Duration::from_secs(300)];
+
+/// Follows one folder of one mailbox.
+pub struct Follower {
+    /// The mailbox in Graph.
+    pub graph: graph::Mailbox,
+    /// What is followed.
+    pub arrival: Arrival,
+    /// Pause between rounds.
+    pub poll: Duration,
+    /// Where arrivals are written.
+    pub journal: Journal,
+    /// The time.
+    pub clock: Clock,
+    /// Where the folder's health is shown.
+    pub health: Health,
+}
+
+/// Wakes the followers of a mailbox before their time.
+#[derive(Clone, Default)]
+pub struct Nudge(Arc<Notify>);
+
+impl Nudge {
+    /// Something may have changed: look now.
+    pub fn now(&self) {
+        self.0.notify_waiters();
+    }
+}
+
+/// How the folders are doing. Clones show the same.
+#[derive(Clone, Default)]
+pub struct Health(Arc<Mutex<BTreeMap<(MailboxName, String), FolderHealth>>>);
+
+/// How one folder is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FolderHealth {
+    /// When the last round succeeded.
+    pub last_round: Option<Timestamp>,
+    /// What is wrong since then.
+    pub trouble: Option<String>,
+}
+
+impl Health {
+    /// All folders with how they are doing.
+    pub fn folders(&self) -> Vec<(MailboxName, String, FolderHealth)> {
+        let folders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        folders.iter().map(|((mailbox, folder), health)| (mailbox.clone(), folder.clone(), health.clone())).collect()
+    }
+
+    fn set(&self, arrival: &Arrival, change: impl FnOnce(&mut FolderHealth)) {
+        let mut folders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        change(folders.entry((arrival.mailbox.clone(), arrival.folder.clone())).or_default());
+    }
+}
+
+/// Why a round failed.
+enum Trouble {
+    Graph(GraphError),
+    NoFolder,
+    Journal(JournalError),
+}
+
+impl Follower {
+    /// Follows until `stop` says so.
+    ///
+    /// # Errors
+    /// The journal failed for good.
+    pub async fn run(&self, nudge: &Nudge, mut stop: watch::Receiver<bool>) -> Result<(), JournalError> {
+        let mut failures = 0;
+        self.health.set(&self.arrival, |_| {});
+        while !*stop.borrow() {
+            let pause = match self.round(&stop).await {
+                Ok(()) => {
+                    failures = 0;
+                    let now = self.clock.now();
+                    self.health.set(&self.arrival, |health| *health = FolderHealth { last_round: Some(now), trouble: None });
+                    self.poll
+                }
+                Err(Trouble::Journal(error)) if !error.is_passing() => return Err(error),
+                Err(trouble) => {
+                    failures += 1;
+                    self.tell(&trouble, failures)
+                }
+            };
+            tokio::select! {
+                () = self.clock.sleep(pause) => {}
+                () = nudge.0.notified() => {}
+                _ = stop.changed() => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that changed since the cursor, page by page.
+    async fn round(&self, stop: &watch::Receiver<bool>) -> Result<(), Trouble> {
+        let folder = self.graph.folder(&self.arrival.folder).await.map_err(Trouble::Graph)?.ok_or(Trouble::NoFolder)?;
+        let mut cursor = self.journal.cursor(&self.arrival).await.map_err(Trouble::Journal)?;
+        for _ in 0..PAGES_MAX {
+            let page = match self.graph.delta_page(&folder, &self.arrival.folder, cursor.as_deref()).await {
+                Err(error) if error.kind == ErrorKind::CursorLost => {
+                    tracing::warn!(mailbox = %self.arrival.mailbox, folder = self.arrival.folder, %error,
+                        "the folder is read from its beginning; what is known is not run again");
+                    self.journal.drop_cursor(&self.arrival).await.map_err(Trouble::Journal)?;
+                    return Err(Trouble::Graph(error));
+                }
+                other => other.map_err(Trouble::Graph)?,
+            };
+            let more = page.more;
+            // A draft is somebody's unfinished mail, not one that arrived.
+            let arrived = page.envelopes.into_iter().filter(|envelope| !envelope.is_draft).collect();
+            cursor = Some(page.next.clone());
+            let sighting = self.journal.record_page(&self.arrival, arrived, page.next).await.map_err(Trouble::Journal)?;
+            if sighting.new > 0 {
+                tracing::debug!(mailbox = %self.arrival.mailbox, folder = self.arrival.folder, new = sighting.new, "mail arrived");
+            }
+            if !more || *stop.borrow() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows and logs what is wrong, and says how long to wait.
+    fn tell(&self, trouble: &Trouble, failures: usize) -> Duration {
+        let (what, asked) = match trouble {
+            Trouble::Graph(error) => (error.to_string(), match error.verdict() {
+                Verdict::RetryAfter(after) => Some(after),
+                _ if error.kind == ErrorKind::CursorLost => Some(Duration::ZERO),
+                _ => None,
+            }),
+            Trouble::NoFolder => (format!("there is no folder `{}`; make it or correct `folders`", self.arrival.folder), None),
+            Trouble::Journal(error) => (error.to_string(), None),
+        };
+        // The first failure and then every tenth: a night without network is not a full disk.
+        if failures % 10 == 1 {
+            tracing::warn!(mailbox = %self.arrival.mailbox, folder = self.arrival.folder, failures, what, "a round failed and is repeated");
+        }
+        self.health.set(&self.arrival, |health| health.trouble = Some(what));
+        let pause = PAUSES.get(failures - 1).or(PAUSES.last()).copied().unwrap_or(self.poll);
+        asked.unwrap_or(pause).max(Duration::from_millis(100))
+    }
+}

@@ -1,0 +1,307 @@
+//! Actions on their way: what is due, and what happened to it.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+use serde_json::Value;
+
+use super::rows::{from_json, optional, tell};
+use super::{Event, Journal, JournalError, Row, Status, StepError, next_status};
+use crate::ids::{ActionId, MailboxName, MessageId, RuleSetHash};
+use crate::mail::Envelope;
+use crate::plan::PlannedAction;
+
+/// A message whose turn it is, with everything that performing its actions needs.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    /// The message's row.
+    pub row: Row,
+    /// Its mailbox.
+    pub mailbox: MailboxName,
+    /// What the listing said about it.
+    pub envelope: Envelope,
+    /// When it was decided or last changed, in milliseconds.
+    pub changed_at: i64,
+    /// The rule set that decided.
+    pub rule_set: RuleSetHash,
+    /// The actions that are not done, in order.
+    pub actions: Vec<ActionRow>,
+    /// What the done ones gave, by position in the plan.
+    pub results: BTreeMap<usize, Value>,
+}
+
+/// One action that is not done.
+#[derive(Clone, Debug)]
+pub struct ActionRow {
+    /// Its id.
+    pub id: ActionId,
+    /// Its position in the plan.
+    pub ordinal: usize,
+    /// What shall happen, and for which rule.
+    pub planned: PlannedAction,
+    /// Where it stands.
+    pub status: Status,
+    /// The call that is or was under way.
+    pub step: Option<String>,
+    /// What earlier steps left.
+    pub progress: Value,
+    /// Calls begun so far.
+    pub attempt: u32,
+    /// Looks since it became unclear.
+    pub looks: u32,
+    /// Since when it is unclear, in milliseconds.
+    pub unclear_at: Option<i64>,
+    /// When it is to be taken up, in milliseconds.
+    pub due_at: i64,
+}
+
+/// An answer that is about to be sent, for the budgets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The mailbox it comes from.
+    pub mailbox: MailboxName,
+    /// The address it goes to, in lower case.
+    pub recipient: String,
+    /// The conversation it belongs to.
+    pub conversation: Option<String>,
+}
+
+/// How many answers may go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// To one recipient in 24 hours; `None` for mail that answers nobody.
+    pub recipient_day: Option<u32>,
+    /// In one conversation, ever; `None` for mail that answers nobody.
+    pub conversation: Option<u32>,
+    /// From the mailbox in a minute.
+    pub mailbox_minute: u32,
+}
+
+/// Whether an answer was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// It is started and counts.
+    Started,
+    /// The recipient has had as many as it may have in a day: so many.
+    RecipientHasEnough(u32),
+    /// The conversation has had as many as it may have: so many.
+    ConversationHasEnough(u32),
+    /// The mailbox's pace: so many milliseconds later.
+    Later(u64),
+}
+
+const DAY_MS: i64 = 86_400_000;
+const MINUTE_MS: i64 = 60_000;
+
+impl Journal {
+    /// Messages that have an action to perform or verify now, longest due first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn due(&self, limit: usize) -> Result<Vec<Row>, JournalError> {
+        let now = self.now_ms();
+        self.look(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT message FROM action
+                 WHERE turn = 1 AND status IN ('due', 'deferred', 'unclear') AND due_at <= ? ORDER BY due_at LIMIT ?",
+            )?;
+            let rows = statement.query_map(params![now, i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get(0).map(Row))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// When the next action is to be taken up, if any is open.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn next_action_at(&self) -> Result<Option<i64>, JournalError> {
+        self.look(|connection| {
+            Ok(connection
+                .prepare_cached("SELECT min(due_at) FROM action WHERE turn = 1 AND status IN ('due', 'deferred', 'unclear')")?
+                .query_row([], |row| row.get(0))?)
+        })
+        .await
+    }
+
+    /// Everything about a message whose turn it is.
+    ///
+    /// # Errors
+    /// The database cannot be read, or has no such message with a plan.
+    pub async fn turn(&self, row: Row) -> Result<Turn, JournalError> {
+        self.look(move |connection| turn(connection, row)).await
+    }
+
+    /// Writes what happened to actions of one message, in one transaction; gives their statuses after it.
+    ///
+    /// # Errors
+    /// An event that the action's status does not allow: then none of them is written.
+    pub async fn record(&self, row: Row, events: Vec<(ActionId, Event)>) -> Result<Vec<Status>, JournalError> {
+        let now = self.now_ms();
+        self.write(move |connection| events.iter().map(|(id, event)| apply(connection, row, id, event, now)).collect()).await
+    }
+
+    /// Begins an outgoing mail if the budgets allow it: that it is started and that it counts is one transaction.
+    ///
+    /// # Errors
+    /// As [`Journal::record`].
+    pub async fn begin_mail(&self, row: Row, id: &ActionId, step: &str, mail: (Sent, Limits)) -> Result<Begun, JournalError> {
+        let (id, step, now) = (id.clone(), step.to_owned(), self.now_ms());
+        self.write(move |connection| {
+            let (sent, limits) = mail;
+            let begun = within_limits(connection, &id, &sent, limits, now)?;
+            if begun == Begun::Started {
+                apply(connection, row, &id, &Event::Started { step }, now)?;
+                connection
+                    .prepare_cached(
+                        "INSERT INTO sent (action, mailbox, recipient, conversation, at) VALUES (?, ?, ?, ?, ?)
+                         ON CONFLICT (action) DO NOTHING",
+                    )?
+                    .execute(params![id.as_str(), sent.mailbox.as_str(), sent.recipient, sent.conversation, now])?;
+            }
+            Ok(begun)
+        })
+        .await
+    }
+
+    /// At the start: every action whose call was under way when the process ended is unclear now.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn doubt_running(&self) -> Result<usize, JournalError> {
+        let now = self.now_ms();
+        self.write(move |connection| {
+            let mut statement = connection.prepare("SELECT message, id FROM action WHERE status = 'running'")?;
+            let running: Vec<(i64, String)> = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+            let event = Event::OutcomeUnknown { after_ms: 0, reason: "the process ended while the call was under way".to_owned() };
+            for (row, id) in &running {
+                apply(connection, Row(*row), &ActionId::new(id.clone()), &event, now)?;
+            }
+            Ok(running.len())
+        })
+        .await
+    }
+}
+
+fn within_limits(connection: &Connection, id: &ActionId, sent: &Sent, limits: Limits, now: i64) -> Result<Begun, StepError> {
+    let mailbox = sent.mailbox.as_str();
+    if let Some(max) = limits.recipient_day {
+        let count: u32 = connection
+            .prepare_cached("SELECT count(*) FROM sent WHERE mailbox = ? AND recipient = ? AND at > ? AND action <> ?")?
+            .query_row(params![mailbox, sent.recipient, now - DAY_MS, id.as_str()], |row| row.get(0))?;
+        if count >= max {
+            return Ok(Begun::RecipientHasEnough(count));
+        }
+    }
+    if let (Some(max), Some(conversation)) = (limits.conversation, &sent.conversation) {
+        let count: u32 = connection
+            .prepare_cached("SELECT count(*) FROM sent WHERE mailbox = ? AND conversation = ? AND action <> ?")?
+            .query_row(params![mailbox, conversation, id.as_str()], |row| row.get(0))?;
+        if count >= max {
+            return Ok(Begun::ConversationHasEnough(count));
+        }
+    }
+    let nth_newest = connection
+        .prepare_cached("SELECT at FROM sent WHERE mailbox = ? AND action <> ? AND at > ? ORDER BY at DESC LIMIT 1 OFFSET ?")?
+        .query_row(params![mailbox, id.as_str(), now - MINUTE_MS, limits.mailbox_minute.max(1) - 1], |row| row.get::<_, i64>(0));
+    Ok(match optional(nth_newest)? {
+        Some(at) => Begun::Later(u64::try_from(at + MINUTE_MS - now).unwrap_or(0).max(1)),
+        None => Begun::Started,
+    })
+}
+
+fn turn(connection: &Connection, row: Row) -> Result<Turn, StepError> {
+    let head = connection
+        .prepare_cached("SELECT mailbox, graph_id, envelope, changed_at, rule_set, epoch FROM message WHERE id = ? AND rule_set IS NOT NULL")?
+        .query_row([row.0], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+        });
+    let head: Option<(String, String, String, i64, String, i64)> = optional(head)?;
+    let Some((mailbox, graph_id, envelope, changed_at, rule_set, epoch)) = head else {
+        return Err(JournalError::Missing(format!("plan for message {}", row.0)).into());
+    };
+    let mut envelope: Envelope = from_json(&envelope)?;
+    envelope.id = Some(MessageId::new(graph_id));
+    let mut turn = Turn {
+        row,
+        mailbox: MailboxName::new(mailbox),
+        envelope,
+        changed_at,
+        rule_set: RuleSetHash::new(rule_set),
+        actions: Vec::new(),
+        results: BTreeMap::new(),
+    };
+    let mut statement = connection.prepare_cached(
+        "SELECT id, ordinal, body, status, step, progress, attempt, looks, unclear_at, due_at, result
+         FROM action WHERE message = ? AND epoch = ? ORDER BY ordinal",
+    )?;
+    let mut rows = statement.query(params![row.0, epoch])?;
+    while let Some(row) = rows.next()? {
+        let ordinal = usize::try_from(row.get::<_, i64>(1)?).unwrap_or(usize::MAX);
+        let status: String = row.get(3)?;
+        let status = Status::parse(&status).ok_or_else(|| JournalError::Statement(format!("status `{status}` is not known")))?;
+        if status == Status::Done {
+            let result: Option<String> = row.get(10)?;
+            turn.results.insert(ordinal, result.map(|text| from_json(&text)).transpose()?.unwrap_or_default());
+            continue;
+        }
+        turn.actions.push(ActionRow {
+            id: ActionId::new(row.get::<_, String>(0)?),
+            ordinal,
+            planned: from_json(&row.get::<_, String>(2)?)?,
+            status,
+            step: row.get(4)?,
+            progress: from_json(&row.get::<_, String>(5)?)?,
+            attempt: row.get(6)?,
+            looks: row.get(7)?,
+            unclear_at: row.get(8)?,
+            due_at: row.get(9)?,
+        });
+    }
+    Ok(turn)
+}
+
+/// Folds one event into its action, keeps it in the story, and hands the turn on when the action is done.
+pub(super) fn apply(connection: &Connection, row: Row, id: &ActionId, event: &Event, now: i64) -> Result<Status, StepError> {
+    let current = connection
+        .prepare_cached("SELECT status FROM action WHERE id = ? AND message = ?")?
+        .query_row(params![id.as_str(), row.0], |row| row.get::<_, String>(0));
+    let status = optional(current)?
+        .and_then(|word| Status::parse(&word))
+        .ok_or_else(|| JournalError::Missing(format!("action {id} of message {}", row.0)))?;
+    let next = next_status(status, event)?;
+    let due_at = now.saturating_add(i64::try_from(event.after().as_millis()).unwrap_or(i64::MAX));
+    let (step, progress) = match event {
+        Event::Started { step } => (Some(step.as_str()), None),
+        Event::Advanced { progress } => (None, Some(progress.to_string())),
+        _ => (None, None),
+    };
+    let result = match event {
+        Event::Done { result } | Event::Confirmed { result } => Some(result.to_string()),
+        _ => None,
+    };
+    connection
+        .prepare_cached(
+            "UPDATE action SET status = ?2, turn = 1, step = coalesce(?3, step), progress = coalesce(?4, progress),
+                    attempt = attempt + (?5 = 'started'), looks = CASE ?5 WHEN 'still_unclear' THEN looks + 1 ELSE 0 END,
+                    due_at = ?6, unclear_at = CASE ?2 WHEN 'unclear' THEN coalesce(unclear_at, ?8) END,
+                    reason = ?7, result = coalesce(?9, result), changed_at = ?8
+             WHERE id = ?1",
+        )?
+        .execute(params![id.as_str(), next.as_str(), step, progress, event.name(), due_at, event.reason(), now, result])?;
+    let mut detail = serde_json::to_value(event)?;
+    if let Some(map) = detail.as_object_mut() {
+        map.remove("event");
+    }
+    tell(connection, row, Some(id), now, (event.name(), &detail))?;
+    if next == Status::Done {
+        connection
+            .prepare_cached(
+                "UPDATE action SET turn = 1, due_at = CASE status WHEN 'due' THEN ?2 ELSE due_at END WHERE id = (
+                     SELECT id FROM action WHERE message = ?1 AND status <> 'done'
+                        AND epoch = (SELECT epoch FROM message WHERE id = ?1) ORDER BY ordinal LIMIT 1)",
+            )?
+            .execute(params![row.0, now])?;
+    }
+    Ok(next)
+}

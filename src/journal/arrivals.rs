@@ -1,0 +1,143 @@
+//! What arrived, and how far each folder has been followed.
+
+use rusqlite::{Connection, params};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::rows::{optional, tell, to_json};
+use super::{Journal, JournalError, Row, StepError};
+use crate::ids::MailboxName;
+use crate::mail::Envelope;
+
+/// Where and what intake follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// The mailbox.
+    pub mailbox: MailboxName,
+    /// The folder's path.
+    pub folder: String,
+}
+
+/// What a page brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sighting {
+    /// Messages that were never seen before.
+    pub new: usize,
+    /// Messages seen again: nothing is run twice.
+    pub known: usize,
+}
+
+impl Journal {
+    /// The delta link to go on from.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn cursor(&self, at: &Arrival) -> Result<Option<String>, JournalError> {
+        let at = at.clone();
+        self.look(move |connection| {
+            let link = connection
+                .prepare_cached("SELECT link FROM cursor WHERE mailbox = ? AND folder = ?")?
+                .query_row(params![at.mailbox.as_str(), at.folder], |row| row.get(0));
+            optional(link)
+        })
+        .await
+    }
+
+    /// Keeps one page: all its messages and the cursor behind it, or nothing of it.
+    ///
+    /// # Errors
+    /// The database cannot be written; the same page can be recorded again.
+    pub async fn record_page(&self, at: &Arrival, envelopes: Vec<Envelope>, next: String) -> Result<Sighting, JournalError> {
+        let (at, now) = (at.clone(), self.now_ms());
+        self.write(move |connection| {
+            let mut sighting = Sighting::default();
+            for envelope in &envelopes {
+                if record_message(connection, &at, envelope, now)? {
+                    sighting.new += 1;
+                } else {
+                    sighting.known += 1;
+                }
+            }
+            connection
+                .prepare_cached(
+                    "INSERT INTO cursor (mailbox, folder, link, at) VALUES (?, ?, ?, ?)
+                     ON CONFLICT DO UPDATE SET link = excluded.link, at = excluded.at",
+                )?
+                .execute(params![at.mailbox.as_str(), at.folder, next, now])?;
+            Ok(sighting)
+        })
+        .await
+    }
+
+    /// Forgets a cursor that the service no longer takes: the folder is read from its beginning, known messages are not run again.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn drop_cursor(&self, at: &Arrival) -> Result<(), JournalError> {
+        let at = at.clone();
+        self.write(move |connection| {
+            connection.execute("DELETE FROM cursor WHERE mailbox = ? AND folder = ?", params![at.mailbox.as_str(), at.folder])?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// Whether the message is new.
+fn record_message(connection: &Connection, at: &Arrival, envelope: &Envelope, now: i64) -> Result<bool, StepError> {
+    let Some(id) = &envelope.id else { return Ok(false) };
+    let identity = identity(envelope);
+    let first = match &identity {
+        Some(identity) => optional(
+            connection
+                .prepare_cached("SELECT id FROM message WHERE mailbox = ? AND identity = ? AND graph_id <> ? LIMIT 1")?
+                .query_row(params![at.mailbox.as_str(), identity, id.as_str()], |row| row.get::<_, i64>(0)),
+        )?,
+        None => None,
+    };
+    let status = if first.is_some() { "linked" } else { "seen" };
+    let added = connection
+        .prepare_cached(
+            "INSERT INTO message (mailbox, graph_id, internet_message_id, identity, subject, sender, conversation, folder, received_at,
+                                  envelope, status, look_at, seen_at, changed_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?12) ON CONFLICT (mailbox, graph_id) DO NOTHING",
+        )?
+        .execute(params![
+            at.mailbox.as_str(),
+            id.as_str(),
+            envelope.internet_message_id,
+            identity,
+            envelope.subject,
+            envelope.from.as_ref().map(|from| from.address.clone()),
+            envelope.conversation,
+            at.folder,
+            envelope.received.map(|received| received.as_millisecond()),
+            to_json(envelope)?,
+            status,
+            now,
+        ])?;
+    if added == 0 {
+        return Ok(false);
+    }
+    let row = Row(connection.last_insert_rowid());
+    let detail = match first {
+        Some(first) => json!({ "folder": at.folder, "same_as": first }),
+        None => json!({ "folder": at.folder }),
+    };
+    tell(connection, row, None, now, (status, &detail))?;
+    Ok(first.is_none())
+}
+
+/// The identity beside the immutable id, for mail that has a Message-ID: a second sighting under another id is linked, not run again.
+fn identity(envelope: &Envelope) -> Option<String> {
+    let message_id = envelope.internet_message_id.as_deref().filter(|id| !id.is_empty())?;
+    let sent = envelope.sent.map(|sent| sent.as_second().to_string()).unwrap_or_default();
+    let from = envelope.from.as_ref().map(|from| from.address.to_ascii_lowercase()).unwrap_or_default();
+    let subject = envelope.subject.as_deref().unwrap_or_default();
+    let mut digest = Sha256::new();
+    for part in [message_id, &sent, &from, subject, &envelope.preview] {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part.as_bytes());
+    }
+    Some(crate::plan::hex(&digest.finalize()))
+}

@@ -1,0 +1,125 @@
+//! One `run` a database: a lock of the operating system that dies with its process, and the key that marks our own mail.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::JournalError;
+
+/// Held as long as this process works on the database.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock beside the database (`postroom.db.lock`).
+    ///
+    /// # Errors
+    /// Another process holds it, or the file cannot be made.
+    pub fn take(database: &Path) -> Result<Self, JournalError> {
+        let path = beside(database, "lock");
+        let open = |what: String| JournalError::Open { path: path.display().to_string(), what };
+        let file =
+            OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(|error| open(error.to_string()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                Err(JournalError::SecondRun { path: database.display().to_string(), lock: path.display().to_string() })
+            }
+            Err(std::fs::TryLockError::Error(error)) => Err(open(error.to_string())),
+        }
+    }
+}
+
+/// The secret of this database, by which we know our own marks in mail again.
+#[derive(Clone)]
+pub struct InstanceKey(Vec<u8>);
+
+/// Bytes of the key.
+const KEY_BYTES: usize = 32;
+/// Hexadecimal digits of a mark's signature: 16 bytes of HMAC-SHA256.
+const SIGNATURE_DIGITS: usize = 32;
+
+impl InstanceKey {
+    /// Reads the key beside the database (`postroom.db.key`), or makes one.
+    ///
+    /// # Errors
+    /// The file cannot be read or made.
+    pub fn beside(database: &Path) -> Result<Self, JournalError> {
+        let path = beside(database, "key");
+        let cannot = |error: std::io::Error| JournalError::Open { path: path.display().to_string(), what: error.to_string() };
+        if let Ok(key) = std::fs::read(&path)
+            && key.len() == KEY_BYTES
+        {
+            return Ok(Self(key));
+        }
+        let mut key = vec![0; KEY_BYTES];
+        File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut key)).map_err(cannot)?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(true).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&path).map_err(cannot)?;
+        file.write_all(&key).and_then(|()| file.sync_all()).map_err(cannot)?;
+        Ok(Self(key))
+    }
+
+    /// The value of `x-postroom-action` for an action: its id and our signature.
+    pub fn mark(&self, action: &crate::ids::ActionId) -> String {
+        format!("{action}.{}", self.sign(action.as_str()))
+    }
+
+    /// Whether a mark is ours.
+    pub fn is_ours(&self, mark: &str) -> bool {
+        mark.trim().split_once('.').is_some_and(|(action, signature)| {
+            let ours = self.sign(action);
+            // Every byte is looked at whatever the first ones say, so that time tells nothing.
+            ours.len() == signature.len() && ours.bytes().zip(signature.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0
+        })
+    }
+
+    fn sign(&self, text: &str) -> String {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return String::new() };
+        mac.update(text.as_bytes());
+        let mut digits = crate::plan::hex(&mac.finalize().into_bytes());
+        digits.truncate(SIGNATURE_DIGITS);
+        digits
+    }
+}
+
+fn beside(database: &Path, extension: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".");
+    path.push(extension);
+    path.into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_second_run_is_refused_until_the_first_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = dir.path().join("postroom.db");
+        let first = Lock::take(&database).unwrap();
+        assert!(matches!(Lock::take(&database), Err(JournalError::SecondRun { .. })));
+        drop(first);
+        assert!(Lock::take(&database).is_ok());
+    }
+
+    #[test]
+    fn a_mark_is_ours_only_with_our_signature() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = InstanceKey::beside(&dir.path().join("a.db")).unwrap();
+        let mark = key.mark(&"0f".into());
+        assert!(InstanceKey::beside(&dir.path().join("a.db")).unwrap().is_ours(&mark));
+        assert!(!InstanceKey::beside(&dir.path().join("b.db")).unwrap().is_ours(&mark));
+        assert!(!key.is_ours("0e.00000000000000000000000000000000"));
+    }
+}

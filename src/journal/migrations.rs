@@ -1,0 +1,78 @@
+//! Numbered, forward-only migrations on `PRAGMA user_version`, each in one transaction.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::JournalError;
+
+/// The migrations in order; the schema's number is how many have been applied. Never edit one that was released.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_journal.sql")];
+
+/// Brings the database to this program's schema.
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), JournalError> {
+    let told = |error: rusqlite::Error| JournalError::from_sqlite(path, &error);
+    loop {
+        let version = version(connection, path)?;
+        let Some(next) = usize::try_from(version).ok().and_then(|applied| MIGRATIONS.get(applied)) else {
+            return require_current(connection, path);
+        };
+        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(told)?;
+        transaction.execute_batch(next).map_err(told)?;
+        transaction.pragma_update(None, "user_version", version + 1).map_err(told)?;
+        transaction.commit().map_err(told)?;
+    }
+}
+
+/// Refuses a database of another schema.
+pub(super) fn require_current(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let found = version(connection, path)?;
+    let at = path.display().to_string();
+    match found.cmp(&known) {
+        std::cmp::Ordering::Greater => Err(JournalError::TooNew { path: at, found, known }),
+        std::cmp::Ordering::Less => {
+            Err(JournalError::Open { path: at, what: format!("it has schema {found}, {known} is needed; `postroom run` brings it there") })
+        }
+        std::cmp::Ordering::Equal => Ok(()),
+    }
+}
+
+fn version(connection: &Connection, path: &Path) -> Result<i64, JournalError> {
+    connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|error| JournalError::Open { path: path.display().to_string(), what: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// One sample row of every table, added after the migration that made it, must survive all later ones.
+    const SAMPLES: [&str; 1] = [include_str!("migrations/0001_sample.sql")];
+
+    #[test]
+    fn every_migration_keeps_the_rows_of_those_before() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for (applied, (migration, sample)) in MIGRATIONS.iter().zip(SAMPLES).enumerate() {
+            connection.execute_batch(migration).unwrap();
+            connection.execute_batch(sample).unwrap();
+            connection.pragma_update(None, "user_version", i64::try_from(applied).unwrap() + 1).unwrap();
+        }
+        migrate(&mut connection, Path::new("sample")).unwrap();
+        let count = |table: &str| connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap();
+        let tables = ["cursor", "rule_set", "message", "action", "event", "memory", "question", "sent"];
+        assert_eq!(tables.map(count), [1; 8]);
+        let broken: i64 = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(broken, 0);
+    }
+
+    #[test]
+    fn a_newer_database_is_refused() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        let refused = migrate(&mut connection, Path::new("postroom.db")).unwrap_err();
+        assert_eq!(refused.to_string(), "postroom.db has schema 99, this program knows 1; use the newer program");
+    }
+}

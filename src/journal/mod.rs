@@ -1,0 +1,280 @@
+//! The only SQL: what arrived, what shall happen, what did happen, in one SQLite file.
+//!
+//! Owns the database file, its lock, its migrations and the legal moves of an action. Speaks in whole steps of the domain, each one
+//! transaction with a sentence for a name. Never lets a rusqlite type out, never keeps a transaction open across an `.await`.
+
+mod actions;
+mod arrivals;
+mod decisions;
+mod fold;
+mod lock;
+mod memory;
+mod migrations;
+mod rows;
+mod story;
+#[cfg(test)]
+mod stories;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::watch;
+
+pub use actions::{ActionRow, Begun, Limits, Sent, Turn};
+pub use arrivals::{Arrival, Sighting};
+pub use decisions::{Recorded, Undecided, Undone};
+pub use fold::{Event, IllegalMove, Status, next_status};
+pub use lock::{InstanceKey, Lock};
+pub use story::{Counts, MessageLine, ParkedLine, Story, StoryAction, StoryLine, WaitingState};
+
+use crate::clock::Clock;
+use writer::Writer;
+
+/// A message's row in the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Row(pub i64);
+
+/// SQLite of at least 3.51.3: everything older can corrupt a WAL when two connections write and checkpoint at once.
+const SQLITE_MIN: i32 = 3_051_003;
+
+/// How long a write waits for another process that holds the database.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Why the journal could not do what it was asked to.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The disk is full: nothing was written, the same step can be tried again when there is space.
+    #[error("the disk is full: {path} could not be written; free some space, nothing was lost")]
+    Full {
+        /// The database.
+        path: String,
+    },
+    /// Reading or writing failed; after that nothing SQLite says can be trusted and the process must end.
+    #[error("{path} failed: {what}; the process must end and start again")]
+    Broken {
+        /// The database.
+        path: String,
+        /// What SQLite said.
+        what: String,
+    },
+    /// Another process held the database for longer than five seconds.
+    #[error("{path} is held by another process; tried for 5 s")]
+    Busy {
+        /// The database.
+        path: String,
+    },
+    /// Another `run` works on this database.
+    #[error("another postroom already runs on {path} (it holds {lock}); stop it first")]
+    SecondRun {
+        /// The database.
+        path: String,
+        /// The lock file.
+        lock: String,
+    },
+    /// The database cannot be opened.
+    #[error("{path} cannot be opened: {what}")]
+    Open {
+        /// The database.
+        path: String,
+        /// What went wrong.
+        what: String,
+    },
+    /// The database was written by a newer program.
+    #[error("{path} has schema {found}, this program knows {known}; use the newer program")]
+    TooNew {
+        /// The database.
+        path: String,
+        /// Its schema.
+        found: i64,
+        /// The newest schema this program knows.
+        known: i64,
+    },
+    /// An event that the action's status does not allow.
+    #[error(transparent)]
+    Illegal(#[from] IllegalMove),
+    /// There is no such row.
+    #[error("there is no {0}")]
+    Missing(String),
+    /// A statement failed: a defect of the program.
+    #[error("the journal refused a statement: {0}")]
+    Statement(String),
+}
+
+impl JournalError {
+    fn from_sqlite(path: &Path, error: &rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode as Code;
+        let at = path.display().to_string();
+        match error.sqlite_error_code() {
+            Some(Code::DiskFull) => Self::Full { path: at },
+            Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy { path: at },
+            Some(Code::SystemIoFailure | Code::DatabaseCorrupt | Code::NotADatabase | Code::ReadOnly | Code::CannotOpen) => {
+                Self::Broken { path: at, what: error.to_string() }
+            }
+            _ => Self::Statement(error.to_string()),
+        }
+    }
+
+    /// Whether the same step can succeed later without anybody changing the program.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::Busy { .. })
+    }
+}
+
+/// The journal of one database, shared by the loops. Clones are handles on the same journal.
+#[derive(Clone)]
+pub struct Journal {
+    path: Arc<PathBuf>,
+    writer: Writer,
+    readers: Arc<Mutex<Vec<Connection>>>,
+    clock: Clock,
+}
+
+impl Journal {
+    /// Opens (or makes) the database and starts its writer.
+    ///
+    /// # Errors
+    /// The file cannot be opened, is newer than the program, or SQLite is too old.
+    pub fn open(path: &Path, clock: Clock) -> Result<Self, JournalError> {
+        let mut connection = connect(path, OpenFlags::default())?;
+        migrations::migrate(&mut connection, path)?;
+        let writer = Writer::start(connection, path.to_owned());
+        Ok(Self { path: Arc::new(path.to_owned()), writer, readers: Arc::default(), clock })
+    }
+
+    /// Opens an existing database beside a running `run`: to look, and to append a person's word in one short transaction.
+    ///
+    /// # Errors
+    /// There is no database, or it has another schema than this program's.
+    pub fn open_existing(path: &Path, clock: Clock) -> Result<Self, JournalError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        let connection = connect(path, flags)?;
+        migrations::require_current(&connection, path)?;
+        let writer = Writer::start(connection, path.to_owned());
+        Ok(Self { path: Arc::new(path.to_owned()), writer, readers: Arc::default(), clock })
+    }
+
+    /// Where the database lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Changes with every commit: what the loops wait for.
+    pub fn bell(&self) -> watch::Receiver<u64> {
+        self.writer.bell()
+    }
+
+    /// Completes when the database failed and the process must end, with the reason.
+    pub async fn broken(&self) -> JournalError {
+        self.writer.broken().await
+    }
+
+    /// Finishes what was handed in and ends the writer. Later steps fail.
+    pub async fn close(&self) {
+        self.writer.close().await;
+    }
+
+    /// One transaction on the writer's thread.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StepError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        self.writer.run(work).await
+    }
+
+    /// One look on a read-only connection, on a thread that may block.
+    async fn look<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StepError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let journal = self.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let connection = journal.reader()?;
+            let result = work(&connection).map_err(|error| error.at(&journal.path));
+            journal.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(connection);
+            result
+        });
+        looked.await.unwrap_or_else(|error| Err(JournalError::Statement(error.to_string())))
+    }
+
+    /// A look that is made where it is called: for memory, read while a script runs on a thread that may block.
+    fn look_here<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StepError>) -> Result<T, JournalError> {
+        let connection = self.reader()?;
+        let result = work(&connection).map_err(|error| error.at(&self.path));
+        self.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(connection);
+        result
+    }
+
+    fn reader(&self) -> Result<Connection, JournalError> {
+        let idle = self.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+        idle.map_or_else(|| connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX), Ok)
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.clock.now().as_millisecond()
+    }
+}
+
+/// What can go wrong inside a step, before it is known where the database lies.
+#[derive(Debug)]
+enum StepError {
+    Sqlite(rusqlite::Error),
+    Told(JournalError),
+}
+
+impl StepError {
+    fn at(self, path: &Path) -> JournalError {
+        match self {
+            Self::Sqlite(error) => JournalError::from_sqlite(path, &error),
+            Self::Told(error) => error,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StepError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<JournalError> for StepError {
+    fn from(error: JournalError) -> Self {
+        Self::Told(error)
+    }
+}
+
+impl From<IllegalMove> for StepError {
+    fn from(error: IllegalMove) -> Self {
+        Self::Told(error.into())
+    }
+}
+
+impl From<serde_json::Error> for StepError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Told(JournalError::Statement(error.to_string()))
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, JournalError> {
+    let cannot = |what: String| JournalError::Open { path: path.display().to_string(), what };
+    if rusqlite::version_number() < SQLITE_MIN {
+        return Err(cannot(format!("SQLite {} is too old, 3.51.3 is needed", rusqlite::version())));
+    }
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| cannot(error.to_string()))?;
+    let set = || -> rusqlite::Result<()> {
+        connection.busy_timeout(BUSY)?;
+        if !connection.is_readonly("main")? {
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            connection.pragma_update(None, "journal_size_limit", 67_108_864)?;
+        }
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "trusted_schema", false)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(())
+    };
+    set().map_err(|error| cannot(error.to_string()))?;
+    Ok(connection)
+}

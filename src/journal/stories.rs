@@ -1,0 +1,247 @@
+//! Stories on a real database file.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::ids::{ActionId, MailboxName, MessageId, RuleSetHash};
+use crate::mail::{Address, Envelope};
+use crate::plan::{Action, MemoryRead, MemoryWrite, Plan, PlannedAction, Question};
+
+struct Desk {
+    journal: Journal,
+    clock: Clock,
+    _dir: tempfile::TempDir,
+}
+
+fn desk() -> Desk {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::by_hand("2026-03-02T09:00:00Z".parse().unwrap());
+    let journal = Journal::open(&dir.path().join("postroom.db"), clock.clone()).unwrap();
+    Desk { journal, clock, _dir: dir }
+}
+
+fn inbox() -> Arrival {
+    Arrival { mailbox: MailboxName::new("invoices"), folder: "Inbox".into() }
+}
+
+fn mail(id: &str, message_id: &str) -> Envelope {
+    Envelope {
+        id: Some(MessageId::new(id)),
+        internet_message_id: Some(message_id.into()),
+        subject: Some("Invoice".into()),
+        from: Some(Address::new("billing@fabrikam.com")),
+        ..Envelope::default()
+    }
+}
+
+fn plan(actions: &[Action]) -> Plan {
+    let planned = |action: &Action| PlannedAction { rule: "10-a".into(), action: action.clone(), withheld: None };
+    Plan { rules: vec!["10-a".into()], actions: actions.iter().map(planned).collect(), ..Plan::default() }
+}
+
+fn three_actions() -> Plan {
+    let post = Action::Post { endpoint: "erp".into(), record: json!({ "number": "7" }) };
+    plan(&[post, Action::MarkRead, Action::Move { folder: "Done".into() }])
+}
+
+impl Desk {
+    async fn arrive(&self, envelopes: Vec<Envelope>) -> Sighting {
+        self.journal.record_page(&inbox(), envelopes, "cursor".into()).await.unwrap()
+    }
+
+    /// One message with a plan: its row and the ids of its actions.
+    async fn planned(&self, plan: Plan) -> (Row, Vec<ActionId>) {
+        self.arrive(vec![mail("AAk=", "<7@fabrikam.com>")]).await;
+        let row = self.journal.undecided(10).await.unwrap()[0].row;
+        let hash = RuleSetHash::new("7f3a91c");
+        self.journal.keep_rule_set(&hash, &std::collections::BTreeMap::new()).await.unwrap();
+        assert_eq!(self.journal.record_plan(row, &hash, plan).await.unwrap(), Recorded::Planned);
+        let turn = self.journal.turn(row).await.unwrap();
+        (row, turn.actions.iter().map(|action| action.id.clone()).collect())
+    }
+
+    async fn record(&self, row: Row, id: &ActionId, events: &[Event]) -> Status {
+        let events = events.iter().map(|event| (id.clone(), event.clone())).collect();
+        *self.journal.record(row, events).await.unwrap().last().unwrap()
+    }
+
+    async fn statuses(&self) -> String {
+        let line = &self.journal.newest(1).await.unwrap()[0];
+        line.actions.iter().map(|action| action.status.clone()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn started() -> Event {
+    Event::Started { step: "post".into() }
+}
+
+#[tokio::test]
+async fn a_page_and_its_cursor_are_kept_together_and_repeats_change_nothing() {
+    let desk = desk();
+    let page = vec![mail("A", "<1@fabrikam.com>"), mail("B", "<2@fabrikam.com>")];
+    assert_eq!(desk.arrive(page.clone()).await, Sighting { new: 2, known: 0 });
+    assert_eq!(desk.arrive(page).await, Sighting { new: 0, known: 2 });
+    assert_eq!(desk.journal.cursor(&inbox()).await.unwrap().as_deref(), Some("cursor"));
+    desk.journal.drop_cursor(&inbox()).await.unwrap();
+    assert_eq!(desk.journal.cursor(&inbox()).await.unwrap(), None);
+    assert_eq!(desk.journal.undecided(10).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn the_same_mail_under_another_id_is_linked_and_other_content_under_one_message_id_is_another_mail() {
+    let desk = desk();
+    desk.arrive(vec![mail("A", "<1@fabrikam.com>")]).await;
+    let other = Envelope { preview: "something else".into(), ..mail("C", "<1@fabrikam.com>") };
+    assert_eq!(desk.arrive(vec![mail("B", "<1@fabrikam.com>"), other]).await, Sighting { new: 1, known: 1 });
+    let statuses: Vec<String> = desk.journal.newest(3).await.unwrap().into_iter().map(|line| line.status).collect();
+    assert_eq!(statuses, ["seen", "linked", "seen"]);
+}
+
+#[tokio::test]
+async fn actions_go_in_order_and_a_rejected_one_holds_back_those_after_it() {
+    let desk = desk();
+    let (row, ids) = desk.planned(three_actions()).await;
+    assert_eq!(desk.journal.due(10).await.unwrap(), [row]);
+    desk.record(row, &ids[0], &[started(), Event::Rejected { reason: "no such customer".into() }]).await;
+    assert_eq!((desk.journal.due(10).await.unwrap(), desk.statuses().await), (Vec::new(), "rejected due due".into()));
+
+    let parked = desk.journal.parked().await.unwrap();
+    let expected = ParkedLine {
+        message_id: "<7@fabrikam.com>".into(),
+        subject: "Invoice".into(),
+        mailbox: "invoices".into(),
+        action: "post".into(),
+        state: WaitingState::Rejected,
+        reason: "no such customer".into(),
+        since: "2026-03-02T09:00:00Z".into(),
+        id: ids[0].to_string(),
+    };
+    assert_eq!(parked, [expected]);
+
+    assert_eq!(desk.journal.skip(ids[0].as_str(), "ana").await.unwrap(), "post of message 1");
+    assert_eq!((desk.journal.due(10).await.unwrap(), desk.statuses().await), (vec![row], "done due due".into()));
+}
+
+#[tokio::test]
+async fn a_deferred_action_waits_for_its_time_and_keeps_what_it_knows() {
+    let desk = desk();
+    let (row, ids) = desk.planned(three_actions()).await;
+    let progress = json!({ "draft": "AAk=" });
+    desk.record(row, &ids[0], &[started(), Event::Advanced { progress: progress.clone() }, started()]).await;
+    desk.record(row, &ids[0], &[Event::Deferred { after_ms: 5_000, reason: "429".into() }]).await;
+    assert_eq!(desk.journal.due(10).await.unwrap(), []);
+    desk.clock.advance(Duration::from_secs(5));
+    assert_eq!(desk.journal.due(10).await.unwrap(), [row]);
+    let action = &desk.journal.turn(row).await.unwrap().actions[0];
+    assert_eq!((&action.progress, action.attempt, action.status), (&progress, 2, Status::Deferred));
+}
+
+#[tokio::test]
+async fn what_was_under_way_when_the_process_ended_is_unclear() {
+    let desk = desk();
+    let (row, ids) = desk.planned(three_actions()).await;
+    desk.record(row, &ids[0], &[started()]).await;
+    assert_eq!(desk.journal.due(10).await.unwrap(), []);
+    assert_eq!(desk.journal.doubt_running().await.unwrap(), 1);
+    assert_eq!((desk.journal.due(10).await.unwrap(), desk.statuses().await), (vec![row], "unclear due due".into()));
+    desk.record(row, &ids[0], &[Event::Confirmed { result: json!({ "id": "ERP-1" }) }]).await;
+    assert_eq!(desk.journal.turn(row).await.unwrap().results, [(0, json!({ "id": "ERP-1" }))].into());
+}
+
+#[tokio::test]
+async fn an_illegal_event_is_refused_and_nothing_of_its_step_is_written() {
+    let desk = desk();
+    let (row, ids) = desk.planned(three_actions()).await;
+    let events = vec![(ids[0].clone(), started()), (ids[1].clone(), Event::Done { result: Value::Null })];
+    let refused = desk.journal.record(row, events).await.unwrap_err();
+    assert_eq!(refused.to_string(), "an action that is due cannot be done");
+    assert_eq!(desk.statuses().await, "due due due");
+}
+
+#[tokio::test]
+async fn a_plan_is_refused_when_what_it_recalled_has_changed() {
+    let desk = desk();
+    desk.arrive(vec![mail("A", "<1@fabrikam.com>"), mail("B", "<2@fabrikam.com>")]).await;
+    let rows: Vec<Row> = desk.journal.undecided(10).await.unwrap().into_iter().map(|message| message.row).collect();
+    let hash = RuleSetHash::new("7f3a91c");
+    desk.journal.keep_rule_set(&hash, &std::collections::BTreeMap::new()).await.unwrap();
+    let recalled = vec![MemoryRead { key: "invoice/7".into(), value: None }];
+    let remember = vec![MemoryWrite { key: "invoice/7".into(), value: Some(json!("x")), until: None }];
+    let plan = Plan { recalled, remember, ..plan(&[Action::MarkRead]) };
+    assert_eq!(desk.journal.record_plan(rows[0], &hash, plan.clone()).await.unwrap(), Recorded::Planned);
+    assert_eq!(desk.journal.record_plan(rows[1], &hash, plan.clone()).await.unwrap(), Recorded::MemoryChanged);
+    assert_eq!(desk.journal.record_plan(rows[0], &hash, plan).await.unwrap(), Recorded::AlreadyDecided);
+    assert_eq!(desk.journal.recall(&"invoices".into(), "invoice/7").unwrap(), Some(json!("x")));
+}
+
+#[tokio::test]
+async fn the_first_answer_to_a_question_holds() {
+    let desk = desk();
+    desk.arrive(vec![mail("A", "<1@fabrikam.com>")]).await;
+    let row = desk.journal.undecided(1).await.unwrap()[0].row;
+    let question = Question::Ask { endpoint: "supplier-check".into(), request: json!({ "vat": "DE1" }) };
+    desk.journal.record_question(row, &question).await.unwrap();
+    desk.journal.record_answer(row, &question, json!({ "known": true })).await.unwrap();
+    desk.journal.record_answer(row, &question, json!({ "known": false })).await.unwrap();
+    let answers = desk.journal.undecided(1).await.unwrap().remove(0).answers;
+    assert_eq!(answers, [(question.key(), json!({ "known": true }))].into());
+}
+
+#[tokio::test]
+async fn budgets_withhold_and_the_pace_delays() {
+    let desk = desk();
+    let replies: Vec<Action> = (0..4).map(|_| Action::Reply(crate::plan::Reply { template: "t.html".into(), ..Default::default() })).collect();
+    let (row, ids) = desk.planned(plan(&replies)).await;
+    let sent = |recipient: &str, conversation: &str| Sent {
+        mailbox: "invoices".into(),
+        recipient: recipient.into(),
+        conversation: Some(conversation.into()),
+    };
+    let limits = |minute| Limits { recipient_day: Some(1), conversation: Some(2), mailbox_minute: minute };
+    let begin = async |id: usize, sent: Sent, limits: Limits| desk.journal.begin_mail(row, &ids[id], "create", (sent, limits)).await.unwrap();
+    assert_eq!(begin(0, sent("a@fabrikam.com", "c1"), limits(60)).await, Begun::Started);
+    desk.record(row, &ids[0], &[Event::Done { result: Value::Null }]).await;
+    assert_eq!(begin(1, sent("a@fabrikam.com", "c2"), limits(60)).await, Begun::RecipientHasEnough(1));
+    desk.clock.advance(Duration::from_secs(10));
+    assert_eq!(begin(1, sent("b@fabrikam.com", "c1"), limits(1)).await, Begun::Later(50_000));
+    assert_eq!(begin(1, sent("b@fabrikam.com", "c1"), limits(60)).await, Begun::Started);
+    desk.record(row, &ids[1], &[Event::Done { result: Value::Null }]).await;
+    assert_eq!(begin(2, sent("c@fabrikam.com", "c1"), limits(60)).await, Begun::ConversationHasEnough(2));
+    desk.clock.advance(Duration::from_secs(86_400));
+    assert_eq!(begin(2, sent("a@fabrikam.com", "c3"), limits(1)).await, Begun::Started);
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_the_step_whole_and_lets_it_be_repeated() {
+    let desk = desk();
+    desk.arrive(vec![mail("A", "<1@fabrikam.com>")]).await;
+    let limit = |pages: i64| move |connection: &Connection| Ok(connection.pragma_update(None, "max_page_count", pages)?);
+    desk.journal.look(|connection| Ok(connection.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0))?)).await.unwrap();
+    let pages = desk.journal.look(|connection| Ok(connection.pragma_query_value(None, "page_count", |row| row.get(0))?)).await.unwrap();
+    desk.journal.write(limit(pages)).await.unwrap();
+    let many: Vec<Envelope> = (0..200).map(|number| Envelope { preview: "x".repeat(255), ..mail(&format!("M{number}"), &format!("<{number}@x>")) }).collect();
+    let refused = desk.journal.record_page(&inbox(), many.clone(), "later".into()).await.unwrap_err();
+    assert!(matches!(refused, JournalError::Full { .. }) && refused.is_passing(), "{refused}");
+    assert_eq!(desk.journal.counts().await.unwrap().messages, 1);
+    assert_eq!(desk.journal.cursor(&inbox()).await.unwrap().as_deref(), Some("cursor"));
+    desk.journal.write(limit(1_000_000)).await.unwrap();
+    assert_eq!(desk.journal.record_page(&inbox(), many, "later".into()).await.unwrap().new, 200);
+}
+
+#[tokio::test]
+async fn a_parked_message_is_decided_again_or_closed_by_a_person() {
+    let desk = desk();
+    desk.arrive(vec![mail("A", "<1@fabrikam.com>")]).await;
+    let row = desk.journal.undecided(1).await.unwrap()[0].row;
+    desk.journal.record_undone(row, None, Undone::Parked("no invoice number (10-a.rhai:8)".into())).await.unwrap();
+    assert_eq!(desk.journal.undecided(1).await.unwrap().len(), 0);
+    assert_eq!(desk.journal.retry("<1@fabrikam.com>", "ana").await.unwrap(), "message 1");
+    assert_eq!(desk.journal.undecided(1).await.unwrap().len(), 1);
+    let refused = desk.journal.skip("1", "ana").await.unwrap_err().to_string();
+    assert_eq!(refused, "there is no parked message 1; an action is named by the `id` that `parked list --json` shows");
+    let told: Vec<String> = desk.journal.story("1").await.unwrap().lines.into_iter().map(|line| line.event).collect();
+    assert_eq!(told, ["seen", "parked", "retried"]);
+}

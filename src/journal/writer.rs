@@ -1,0 +1,176 @@
+//! The one thread that writes. Steps that are waiting together are committed together (group commit).
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{JournalError, StepError};
+
+/// Steps in one commit.
+const GROUP_MAX: usize = 256;
+/// Steps that may wait.
+const QUEUE_MAX: usize = 1024;
+
+/// A handle on the writer's thread.
+#[derive(Clone)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<Box<dyn Step>>,
+    bell: watch::Receiver<u64>,
+    broken: watch::Receiver<Option<JournalError>>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+    path: Arc<PathBuf>,
+}
+
+/// One step on its way through the writer.
+trait Step: Send {
+    /// Does the step inside the transaction; gives the error that spoils the whole transaction, if it met one.
+    fn run(&mut self, connection: &Connection) -> Option<JournalError>;
+    /// Tells the caller how it ended, once the commit has succeeded or failed.
+    fn settle(self: Box<Self>, commit: Result<(), JournalError>);
+    /// Whether this asks the thread to end.
+    fn ends(&self) -> bool {
+        false
+    }
+}
+
+struct Pending<T, F> {
+    work: Option<F>,
+    result: Option<Result<T, JournalError>>,
+    reply: oneshot::Sender<Result<T, JournalError>>,
+    path: Arc<PathBuf>,
+}
+
+impl<T: Send, F: FnOnce(&Connection) -> Result<T, StepError> + Send> Step for Pending<T, F> {
+    fn run(&mut self, connection: &Connection) -> Option<JournalError> {
+        let result = in_savepoint(connection, self.work.take()?).map_err(|error| error.at(&self.path));
+        let spoiled = result.as_ref().err().filter(|error| error.is_passing() || matches!(error, JournalError::Broken { .. })).cloned();
+        self.result = Some(result);
+        spoiled
+    }
+
+    fn settle(self: Box<Self>, commit: Result<(), JournalError>) {
+        let Self { result, reply, .. } = *self;
+        let not_run = || Err(JournalError::Statement("a step was not run".to_owned()));
+        let outcome = commit.and_then(|()| result.unwrap_or_else(not_run));
+        // Whoever asked may have gone: then nobody is told, and what was written stays written.
+        let _ = reply.send(outcome);
+    }
+}
+
+/// The request to end.
+struct End;
+
+impl Step for End {
+    fn run(&mut self, _: &Connection) -> Option<JournalError> {
+        None
+    }
+    fn settle(self: Box<Self>, _: Result<(), JournalError>) {}
+    fn ends(&self) -> bool {
+        true
+    }
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection, path: PathBuf) -> Self {
+        let (queue, steps) = mpsc::channel(QUEUE_MAX);
+        let (ring, bell) = watch::channel(0);
+        let (tell, broken) = watch::channel(None);
+        let path = Arc::new(path);
+        let at = Arc::clone(&path);
+        let thread = std::thread::spawn(move || write_all(&connection, steps, &at, &ring, &tell));
+        Self { queue, bell, broken, thread: Arc::new(Mutex::new(Some(thread))), path }
+    }
+
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StepError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let (reply, answer) = oneshot::channel();
+        let pending = Pending { work: Some(work), result: None, reply, path: Arc::clone(&self.path) };
+        let gone = || self.broken.borrow().clone().unwrap_or_else(|| JournalError::Statement("the journal is closed".to_owned()));
+        self.queue.send(Box::new(pending)).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    pub(super) fn bell(&self) -> watch::Receiver<u64> {
+        self.bell.clone()
+    }
+
+    pub(super) async fn broken(&self) -> JournalError {
+        let mut broken = self.broken.clone();
+        let failed = broken.wait_for(Option::is_some).await.map(|error| error.clone());
+        match failed {
+            Ok(Some(error)) => error,
+            // The writer ended in good order: nothing will break any more.
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        let _ = self.queue.send(Box::new(End)).await;
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+fn write_all(
+    connection: &Connection,
+    mut steps: mpsc::Receiver<Box<dyn Step>>,
+    path: &Arc<PathBuf>,
+    ring: &watch::Sender<u64>,
+    tell: &watch::Sender<Option<JournalError>>,
+) {
+    while let Some(first) = steps.blocking_recv() {
+        let mut group = vec![first];
+        while group.len() < GROUP_MAX {
+            let Ok(next) = steps.try_recv() else { break };
+            group.push(next);
+        }
+        let ends = group.iter().any(|step| step.ends());
+        let commit = commit(connection, &mut group, path);
+        if commit.is_ok() {
+            ring.send_modify(|count| *count = count.wrapping_add(1));
+        }
+        let broken = commit.as_ref().err().filter(|error| matches!(error, JournalError::Broken { .. })).cloned();
+        for step in group {
+            step.settle(commit.clone());
+        }
+        if let Some(error) = broken {
+            // After a failed write SQLite would go on as if nothing had happened: nothing more is written by this process.
+            tell.send_replace(Some(error));
+            return;
+        }
+        if ends {
+            return;
+        }
+    }
+}
+
+fn commit(connection: &Connection, group: &mut [Box<dyn Step>], path: &Path) -> Result<(), JournalError> {
+    let told = |error: rusqlite::Error| JournalError::from_sqlite(path, &error);
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(told)?;
+    let run = group.iter_mut().find_map(|step| step.run(connection)).map_or(Ok(()), Err);
+    let committed = run.and_then(|()| connection.execute_batch("COMMIT").map_err(told));
+    if committed.is_err() && !connection.is_autocommit() {
+        // What fails here was rolled back by SQLite already.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    committed
+}
+
+fn in_savepoint<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Result<T, StepError>) -> Result<T, StepError> {
+    connection.execute_batch("SAVEPOINT step")?;
+    let result = work(connection);
+    if result.is_err() && !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK TO step")?;
+    }
+    if !connection.is_autocommit() {
+        connection.execute_batch("RELEASE step")?;
+    }
+    result
+}

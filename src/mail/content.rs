@@ -1,0 +1,240 @@
+//! The parsed MIME of a message; each view of it is worked out when first asked for, and kept.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::Value;
+
+use super::attachment::Attachment;
+use super::defect::Defect;
+use super::envelope::{Envelope, Header};
+use super::html::{self, Link};
+use super::parse::{self, Parsed, Part};
+use super::quoted::Split;
+use super::source::Source;
+use super::table::{Grid, Table, TableSearch};
+use super::{language, plain_table};
+
+/// A message's content: text, HTML, tables, attachments. `Send + Sync`; asking twice costs once.
+pub struct Content {
+    source: Arc<Source>,
+    parsed: Parsed,
+    defects: Vec<Defect>,
+    /// How many mails this one is attached in.
+    depth: u8,
+    headers: OnceLock<Vec<Header>>,
+    html: OnceLock<Option<String>>,
+    text: OnceLock<String>,
+    split: OnceLock<Split>,
+    grids: OnceLock<Vec<Grid>>,
+    tables: OnceLock<Vec<Table>>,
+    links: OnceLock<Vec<Link>>,
+    language: OnceLock<Option<&'static str>>,
+    attachments: OnceLock<Vec<Attachment>>,
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Content").field("bytes", &self.raw().len()).field("defects", &self.defects).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for Content {
+    /// Content is its bytes.
+    fn eq(&self, other: &Self) -> bool {
+        self.raw() == other.raw()
+    }
+}
+
+impl Content {
+    /// Parses a raw message. Never fails: what cannot be read is a defect.
+    pub fn parse(raw: Vec<u8>) -> Self {
+        Self::parse_within(raw, 0)
+    }
+
+    pub(super) fn parse_within(raw: Vec<u8>, depth: u8) -> Self {
+        let mut defects = Vec::new();
+        let source = Source::new(raw, &mut defects);
+        let parsed = parse::parse(&source, &mut defects);
+        Self {
+            source: Arc::new(source),
+            parsed,
+            defects,
+            depth,
+            headers: OnceLock::new(),
+            html: OnceLock::new(),
+            text: OnceLock::new(),
+            split: OnceLock::new(),
+            grids: OnceLock::new(),
+            tables: OnceLock::new(),
+            links: OnceLock::new(),
+            language: OnceLock::new(),
+            attachments: OnceLock::new(),
+        }
+    }
+
+    /// The bytes as they came.
+    pub fn raw(&self) -> &[u8] {
+        self.source.raw()
+    }
+
+    /// The envelope as the header gives it: without id, folder and preview, and without the header fields, which
+    /// [`Content::headers`] has.
+    pub fn envelope(&self) -> Envelope {
+        Envelope { has_attachments: self.attached().any(|part| !part.is_inline()), ..self.parsed.fields.envelope() }
+    }
+
+    /// What is odd about the message.
+    pub fn defects(&self) -> &[Defect] {
+        &self.defects
+    }
+
+    /// All header fields, topmost first, unfolded and decoded.
+    pub fn headers(&self) -> &[Header] {
+        self.headers.get_or_init(|| parse::headers(self.source.header()))
+    }
+
+    /// The readable text, lines ended by `\n`: the plain text parts where one has content, else the HTML with table rows on
+    /// one line each, cells joined by a tab.
+    pub fn text(&self) -> &str {
+        self.text.get_or_init(|| {
+            let plain: Vec<&str> = self.bodies(&self.parsed.text_body, is_plain).filter(|text| !is_blank(text)).collect();
+            if !plain.is_empty() {
+                return unix_lines(&plain);
+            }
+            self.html().map(html::text).unwrap_or_default()
+        })
+    }
+
+    /// The HTML as it was sent; several HTML parts one after another.
+    pub fn html(&self) -> Option<&str> {
+        let mut found = self.bodies(&self.parsed.html_body, is_html);
+        let first = found.next()?;
+        let Some(second) = found.next() else { return Some(first) };
+        self.html.get_or_init(|| Some([first, second].into_iter().chain(found).collect::<Vec<_>>().join("\n"))).as_deref()
+    }
+
+    /// The text without the quoted trail and without the signature.
+    pub fn top_text(&self) -> &str {
+        &self.split().top
+    }
+
+    /// The quoted trail: earlier messages, with the lines that introduce them.
+    pub fn quoted_text(&self) -> &str {
+        &self.split().quoted
+    }
+
+    /// The signature that stands below the top text (`-- `, "Sent from my …"); empty when there is none.
+    pub fn signature(&self) -> &str {
+        &self.split().signature
+    }
+
+    fn split(&self) -> &Split {
+        self.split.get_or_init(|| Split::of(self.text()))
+    }
+
+    /// All tables with at least two columns and two rows: of the HTML, only the innermost; without HTML, those drawn in the text.
+    pub fn tables(&self) -> &[Table] {
+        self.tables.get_or_init(|| self.grids().iter().filter_map(Grid::table).collect())
+    }
+
+    /// The table that has all these columns; their names are compared without case, spaces, dots and colons. Total rows,
+    /// empty rows and repeated headers are left out.
+    pub fn table(&self, columns: &[&str]) -> TableSearch {
+        // Looking for the words costs less than reading all tags, and most mail has no such table.
+        let is_possible = || match self.html() {
+            Some(html) => html::may_have_columns(html, columns),
+            None => html::has_words_of(self.text(), columns),
+        };
+        if self.grids.get().is_none() && !is_possible() {
+            return TableSearch::None;
+        }
+        Grid::search(self.grids(), columns)
+    }
+
+    fn grids(&self) -> &[Grid] {
+        self.grids.get_or_init(|| match self.html() {
+            Some(html) => html::grids(html),
+            None => plain_table::grids(self.text()),
+        })
+    }
+
+    /// The text of all elements that the CSS selector finds, in order. An error says in words what is wrong with the
+    /// selector or why the HTML was not read (over 2 MB, over 256 levels).
+    pub fn select(&self, css: &str) -> Result<Vec<String>, String> {
+        html::select(self.html().unwrap_or_default(), css)
+    }
+
+    /// All links of the HTML (`<a href>`), in order.
+    pub fn links(&self) -> &[Link] {
+        self.links.get_or_init(|| self.html().map(html::links).unwrap_or_default())
+    }
+
+    /// schema.org objects of that `@type` (`Order`, `Invoice`, `ParcelDelivery` …; case does not matter), from JSON-LD and microdata.
+    pub fn data(&self, kind: &str) -> Vec<Value> {
+        self.html().map(|html| html::data(html, kind)).unwrap_or_default()
+    }
+
+    /// The language of the top text as two letters (`en`, `de`, `no` …); `None` where there are fewer than
+    /// [`language::WORDS_MIN`] words or the language is none we serve.
+    pub fn language(&self) -> Option<&'static str> {
+        *self.language.get_or_init(|| {
+            let top = language::of(self.top_text());
+            top.or_else(|| language::of(self.text()))
+        })
+    }
+
+    /// All attachments and inline files, in document order.
+    pub fn attachments(&self) -> &[Attachment] {
+        self.attachments
+            .get_or_init(|| self.attached().map(|part| Attachment::new(Arc::clone(&self.source), part, self.depth)).collect())
+    }
+
+    fn attached(&self) -> impl Iterator<Item = &Part> {
+        self.parsed.attachments.iter().filter_map(|&index| self.parsed.parts.get(index))
+    }
+
+    /// All parts, for what reads reports.
+    pub(super) fn part_types(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.parsed.parts.iter().map(|part| (part.content_type.as_str(), part.detail.as_deref()))
+    }
+
+    fn bodies<'a>(&'a self, indices: &'a [usize], wanted: fn(&str) -> bool) -> impl Iterator<Item = &'a str> {
+        indices
+            .iter()
+            .filter_map(|&index| self.parsed.parts.get(index))
+            .filter(move |part| wanted(&part.content_type))
+            .map(|part| part.text(&self.source))
+    }
+}
+
+/// Text without a type is plain text (RFC 2045 §5.2); multipart types stand here when their boundary is missing.
+fn is_plain(content_type: &str) -> bool {
+    content_type.is_empty() || content_type == "text/plain" || content_type == "text" || content_type.starts_with("multipart/")
+}
+
+fn is_html(content_type: &str) -> bool {
+    content_type == "text/html"
+}
+
+fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || html::is_invisible(c))
+}
+
+fn unix_lines(texts: &[&str]) -> String {
+    let mut joined = String::with_capacity(texts.iter().map(|text| text.len() + 1).sum());
+    for text in texts {
+        if !joined.is_empty() && !joined.ends_with('\n') {
+            joined.push('\n');
+        }
+        let mut rest = text.trim_start_matches('\u{feff}');
+        while let Some(at) = memchr::memchr(b'\r', rest.as_bytes()) {
+            joined.push_str(&rest[..at]);
+            joined.push('\n');
+            rest = &rest[at + 1..];
+            rest = rest.strip_prefix('\n').unwrap_or(rest);
+        }
+        joined.push_str(rest);
+    }
+    joined
+}

@@ -1,0 +1,69 @@
+//! The rules of one mailbox, tried on a mail with what a case gives them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::case_file::Given;
+use crate::clock::{Clock, from_ms};
+use crate::mail::{Envelope, Message};
+use crate::plan::Answers;
+use crate::rules::limits::QUESTIONS_MAX;
+use crate::rules::{self, Decided, Decision, Input, RuleSet};
+
+/// Wall time of one run. Far more than a live run gets: operations decide, and a busy machine must not fail a case.
+const RUN_MAX: Duration = Duration::from_secs(5);
+
+/// When a mail without any date is decided: 2024-01-01T00:00:00Z, so that a case never depends on today.
+const UNDATED_MS: i64 = 1_704_067_200_000;
+
+/// The rules of one mailbox, to be tried.
+pub struct Rehearsal<'s> {
+    rules: &'s RuleSet,
+    clock: Clock,
+}
+
+impl<'s> Rehearsal<'s> {
+    /// Rules to be tried. They need a thread with a stack of [`rules::STACK_BYTES`], as [`super::in_order`] has them.
+    pub fn new(rules: &'s RuleSet) -> Self {
+        Self { rules, clock: Clock::system() }
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &'s RuleSet {
+        self.rules
+    }
+
+    /// The addresses of our own mailboxes, which no answer goes to.
+    pub(super) fn own_addresses(&self) -> &'s [String] {
+        &self.rules.surroundings().own_addresses
+    }
+
+    /// Decides, answering questions from what is given; `Waiting` when there is no answer.
+    pub fn decide(&self, message: &Arc<Message>, given: &Given) -> Decided {
+        let mut answers = Arc::new(Answers::new());
+        let mut asked = 0;
+        loop {
+            let stopwatch = self.clock.stopwatch();
+            let input = Input {
+                message: Arc::clone(message),
+                answers: Arc::clone(&answers),
+                memory: given.memory.clone(),
+                now: given.now.unwrap_or_else(|| decided_at(&message.envelope)),
+                expired: Arc::new(move || stopwatch.elapsed() > RUN_MAX),
+            };
+            let decided = rules::decide(self.rules, &input);
+            let Decision::Waiting(question) = &decided.decision else { return decided };
+            let reply = given.reply(question).filter(|_| asked <= QUESTIONS_MAX);
+            let Some(reply) = reply else { return decided };
+            Arc::make_mut(&mut answers).insert(question.key(), reply.clone());
+            asked += 1;
+        }
+    }
+}
+
+/// When the mail came, so that a replay of old mail decides as it would have been decided then.
+fn decided_at(envelope: &Envelope) -> Timestamp {
+    envelope.received.or(envelope.sent).unwrap_or_else(|| from_ms(UNDATED_MS))
+}

@@ -1,0 +1,142 @@
+//! The values of ours that scripts hold: what a mail is made of, days and moments, what a post will answer.
+
+use std::sync::{Arc, OnceLock};
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use rhai::{Dynamic, ImmutableString};
+
+use crate::ids::EndpointName;
+use crate::mail::{Address, Authenticity, Bounce, BouncedRecipient, Message};
+use crate::plan::Receipt;
+
+/// A message and what scripts have read of it; texts are made once.
+pub(super) struct Facts {
+    pub message: Arc<Message>,
+    pub zone: TimeZone,
+    pub subject: OnceLock<Dynamic>,
+    pub text: OnceLock<Dynamic>,
+    pub top_text: OnceLock<Dynamic>,
+    pub quoted_text: OnceLock<Dynamic>,
+    pub html: OnceLock<Dynamic>,
+}
+
+impl Facts {
+    pub fn new(message: Arc<Message>, zone: TimeZone) -> Self {
+        let (subject, text, top_text, quoted_text, html) = <_>::default();
+        Self { message, zone, subject, text, top_text, quoted_text, html }
+    }
+}
+
+/// `mail`.
+#[derive(Clone)]
+pub(super) struct MailValue(pub Arc<Facts>);
+
+/// One of a mail's attachments.
+#[derive(Clone)]
+pub(super) struct AttachmentValue {
+    pub mail: Arc<Facts>,
+    pub index: usize,
+}
+
+/// `mail.from` and its like.
+#[derive(Clone)]
+pub(super) struct AddressValue(pub Address);
+
+/// `mail.authenticity`.
+#[derive(Clone)]
+pub(super) struct AuthenticityValue(pub Arc<Authenticity>);
+
+/// `mail.authenticity.verdict`: one of [`VERDICTS`].
+#[derive(Clone)]
+pub(super) struct VerdictValue(pub &'static str);
+
+/// The words a verdict may be compared with.
+pub(super) const VERDICTS: [&str; 3] = ["pass", "fail", "unknown"];
+
+/// `mail.bounce`.
+#[derive(Clone)]
+pub(super) struct BounceValue(pub Arc<Bounce>);
+
+/// One of a bounce's recipients.
+#[derive(Clone)]
+pub(super) struct BouncedValue(pub BouncedRecipient);
+
+/// A day of the calendar.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Day(pub Date);
+
+/// A moment, in the mailbox's time zone.
+#[derive(Clone)]
+pub(super) struct Moment(pub jiff::Zoned);
+
+/// What `post` gives.
+#[derive(Clone)]
+pub(super) struct PostReceipt {
+    pub action: usize,
+    pub endpoint: EndpointName,
+}
+
+/// `receipt.result("id")`: stands for what is not known yet.
+#[derive(Clone)]
+pub(super) struct Ahead(pub Receipt);
+
+/// `optional(())`: may be absent from a record.
+#[derive(Clone)]
+pub(super) struct Nothing;
+
+/// A text, or `()` when there is none.
+pub(super) fn text_or_absent(text: Option<&str>) -> Dynamic {
+    text.filter(|text| !text.is_empty()).map_or(Dynamic::UNIT, |text| Dynamic::from(ImmutableString::from(text)))
+}
+
+/// What people call a value's kind.
+pub(super) fn kind_of(value: &Dynamic) -> &'static str {
+    if value.is_unit() {
+        return "nothing";
+    }
+    if value.is_string() || value.is_char() {
+        return "a text";
+    }
+    if value.is_int() || value.is_decimal() {
+        return "a number";
+    }
+    if value.is_bool() {
+        return "true or false";
+    }
+    if value.is_array() {
+        return "a list";
+    }
+    if value.is_map() {
+        return "a map";
+    }
+    kind_of_type(value.type_name())
+}
+
+/// What people call a Rust type's values.
+pub(super) fn kind_of_type(name: &str) -> &'static str {
+    match name.rsplit("::").next().unwrap_or(name) {
+        "MailValue" | "mail" => "a mail",
+        "AttachmentValue" | "attachment" => "an attachment",
+        "AddressValue" | "address" => "an address",
+        "AuthenticityValue" | "authenticity" => "an authenticity",
+        "VerdictValue" | "verdict" => "a verdict",
+        "BounceValue" | "bounce" => "a bounce",
+        "BouncedValue" | "bounced recipient" => "a bounced recipient",
+        "Day" | "day" => "a day",
+        "Moment" | "moment" => "a moment",
+        "PostReceipt" | "receipt" => "a receipt",
+        "Ahead" | "result to come" => "the answer of a post",
+        "Nothing" | "optional" => "an optional value",
+        "Row" | "row" => "a row",
+        "()" => "nothing",
+        "i64" | "decimal" | "Decimal" => "a number",
+        "bool" => "true or false",
+        "string" | "char" | "ImmutableString" | "String" | "&str" | "&str | ImmutableString | String" => "a text",
+        "array" | "Array" => "a list",
+        "map" | "Map" => "a map",
+        "Fn" | "FnPtr" => "a function",
+        "range" | "range=" => "a range",
+        _ => "a value",
+    }
+}

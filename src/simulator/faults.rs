@@ -1,0 +1,215 @@
+//! Scripted faults: what shall go wrong, at which operation, how often.
+
+use serde_json::{Value, json};
+
+use super::http::GraphError;
+
+/// The operations of the tenant that a fault can be set on; `any` is every one but `token`.
+pub(crate) const GRAPH_OPERATIONS: &[&str] = &[
+    "token",
+    "delta",
+    "list",
+    "get",
+    "mime",
+    "patch",
+    "move",
+    "copy",
+    "delete",
+    "create_draft",
+    "create_reply",
+    "create_forward",
+    "send",
+    "attach",
+    "folder",
+    "any",
+];
+
+/// When a fault strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// Nothing was done.
+    Before,
+    /// What was asked for is done, only the answer goes wrong.
+    After,
+}
+
+/// Whether a refusal says when to come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RetryAfter {
+    Named,
+    Missing,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    Refusal(u16, RetryAfter),
+    /// The connection is cut without an answer.
+    Reset,
+    /// No answer for `seconds` (default 600), then the connection is cut.
+    Hang,
+    /// The answer comes `seconds` (default 2) late.
+    Slow,
+    /// Half of the JSON.
+    Truncated,
+    /// A gateway's HTML page with status 502.
+    Html,
+    /// `$filter` on an extended property does not see messages younger than `seconds` (default 600).
+    IndexLag,
+    /// A delta query tells earlier changes once more.
+    DeltaReplay,
+    /// A delta query answers an empty page with a `nextLink`.
+    EmptyPage,
+}
+
+/// Every fault by name.
+pub(crate) const FAULTS: &[(&str, Moment, Failure)] = &[
+    ("429", Moment::Before, Failure::Refusal(429, RetryAfter::Named)),
+    ("429_without_retry_after", Moment::Before, Failure::Refusal(429, RetryAfter::Missing)),
+    ("500", Moment::Before, Failure::Refusal(500, RetryAfter::Missing)),
+    ("503", Moment::Before, Failure::Refusal(503, RetryAfter::Missing)),
+    ("503_with_retry_after", Moment::Before, Failure::Refusal(503, RetryAfter::Named)),
+    ("504", Moment::Before, Failure::Refusal(504, RetryAfter::Missing)),
+    ("timeout_before_effect", Moment::Before, Failure::Refusal(504, RetryAfter::Missing)),
+    ("timeout_after_effect", Moment::After, Failure::Refusal(504, RetryAfter::Missing)),
+    ("500_after_effect", Moment::After, Failure::Refusal(500, RetryAfter::Missing)),
+    ("503_after_effect", Moment::After, Failure::Refusal(503, RetryAfter::Missing)),
+    ("reset_before_effect", Moment::Before, Failure::Reset),
+    ("reset_after_effect", Moment::After, Failure::Reset),
+    ("hang_before_effect", Moment::Before, Failure::Hang),
+    ("hang_after_effect", Moment::After, Failure::Hang),
+    ("slow", Moment::After, Failure::Slow),
+    ("truncated_json", Moment::After, Failure::Truncated),
+    ("html_502", Moment::Before, Failure::Html),
+    ("401", Moment::Before, Failure::Refusal(401, RetryAfter::Missing)),
+    ("403", Moment::Before, Failure::Refusal(403, RetryAfter::Missing)),
+    ("404", Moment::Before, Failure::Refusal(404, RetryAfter::Missing)),
+    ("409", Moment::Before, Failure::Refusal(409, RetryAfter::Missing)),
+    ("410", Moment::Before, Failure::Refusal(410, RetryAfter::Missing)),
+    ("412", Moment::Before, Failure::Refusal(412, RetryAfter::Missing)),
+    ("index_lag", Moment::After, Failure::IndexLag),
+    ("delta_replay", Moment::After, Failure::DeltaReplay),
+    ("empty_page", Moment::After, Failure::EmptyPage),
+];
+
+/// One scripted fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub on: &'static str,
+    pub name: &'static str,
+    pub moment: Moment,
+    pub failure: Failure,
+    /// How many more times it strikes.
+    pub times: u64,
+    /// Only in this mailbox (lower case).
+    pub mailbox: Option<String>,
+    pub retry_after_s: Option<u64>,
+    pub seconds: Option<u64>,
+}
+
+/// The faults that are still to strike, in the order in which they were scripted.
+#[derive(Debug)]
+pub(crate) struct FaultTable {
+    operations: &'static [&'static str],
+    scripted: Vec<Fault>,
+}
+
+impl FaultTable {
+    pub fn new(operations: &'static [&'static str]) -> Self {
+        Self { operations, scripted: Vec::new() }
+    }
+
+    /// Adds `{"on", "fault", "times"?, "mailbox"?, "retry_after"?, "seconds"?}`; the error says what is known.
+    pub fn script(&mut self, wanted: &Value) -> Result<Value, String> {
+        let word = |name: &str| wanted[name].as_str().unwrap_or_default().to_lowercase();
+        let on = self.operations.iter().find(|own| **own == word("on"));
+        let on = on.ok_or_else(|| format!("\"on\" must be one of {}", self.operations.join(" ")))?;
+        let found = FAULTS.iter().find(|(name, ..)| *name == word("fault"));
+        let (name, moment, failure) = found.ok_or_else(|| format!("\"fault\" must be one of {}", names().join(" ")))?;
+        let fault = Fault {
+            on,
+            name,
+            moment: *moment,
+            failure: *failure,
+            times: wanted["times"].as_u64().unwrap_or(1),
+            mailbox: wanted["mailbox"].as_str().map(str::to_lowercase),
+            retry_after_s: wanted["retry_after"].as_u64(),
+            seconds: wanted["seconds"].as_u64(),
+        };
+        let shown = show(&fault);
+        self.scripted.push(fault);
+        Ok(shown)
+    }
+
+    /// The next fault for this operation, counted as struck.
+    pub fn strike(&mut self, operation: &str, mailbox: Option<&str>) -> Option<Fault> {
+        let place = self.scripted.iter().position(|fault| {
+            let meant = fault.on == operation || (fault.on == "any" && operation != "token");
+            let here = fault.mailbox.as_deref().is_none_or(|wanted| mailbox == Some(wanted));
+            meant && here && fault.times > 0
+        })?;
+        let fault = &mut self.scripted[place];
+        fault.times -= 1;
+        let struck = fault.clone();
+        if struck.times == 0 {
+            self.scripted.remove(place);
+        }
+        Some(struck)
+    }
+
+    pub fn clear(&mut self) {
+        self.scripted.clear();
+    }
+
+    /// The names that can be scripted and what is still to strike.
+    pub fn show(&self) -> Value {
+        json!({
+            "operations": self.operations,
+            "faults": names(),
+            "active": self.scripted.iter().map(show).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn names() -> Vec<&'static str> {
+    FAULTS.iter().map(|(name, ..)| *name).collect()
+}
+
+fn show(fault: &Fault) -> Value {
+    json!({
+        "on": fault.on,
+        "fault": fault.name,
+        "times": fault.times,
+        "mailbox": fault.mailbox,
+        "retry_after": fault.retry_after_s,
+        "seconds": fault.seconds,
+    })
+}
+
+impl Fault {
+    /// Graph's refusal of that status.
+    pub fn refusal(&self, status: u16, retry_after: RetryAfter) -> GraphError {
+        let (code, message) = match status {
+            401 => ("InvalidAuthenticationToken", "Lifetime validation failed, the token is expired."),
+            403 => ("ErrorAccessDenied", "Access is denied. Check credentials and try again."),
+            404 => ("ErrorItemNotFound", "The specified object was not found in the store."),
+            410 => {
+                ("SyncStateNotFound", "The sync state generation is not found; the changes must be synchronised from the start.")
+            }
+            409 | 412 => ("ErrorIrresolvableConflict", CONFLICT),
+            429 => ("ApplicationThrottled", "Application is over its MailboxConcurrency limit."),
+            503 => ("serviceNotAvailable", "The service is temporarily unavailable. Please retry later."),
+            504 => ("UnknownError", "The gateway did not receive a response in time."),
+            _ => ("InternalServerError", "An internal server error occurred. The operation failed."),
+        };
+        let error = GraphError::new(status, code, message);
+        match retry_after {
+            RetryAfter::Named => error.with("retry-after", self.retry_after_s.unwrap_or(1).to_string()),
+            RetryAfter::Missing => error,
+        }
+    }
+}
+
+/// What Exchange says when a change key does not match.
+pub(crate) const CONFLICT: &str = "The send or update operation could not be performed because the change key passed in the \
+                                   request does not match the current change key for the item.";

@@ -1,0 +1,9 @@
+//! HTTP as the tenant sees it: connections that can be cut, a request taken apart, an answer put together.
+
+mod answer;
+mod call;
+mod wire;
+
+pub(crate) use answer::{Answer, GraphError};
+pub(crate) use call::{Call, Plus, call_of, percent_decode};
+pub(crate) use wire::{Connection, Serving, stopped};

@@ -1,0 +1,57 @@
+//! Ground truth: every call that changed something, in order, and how often each kind of call was made.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+/// Who caused an effect.
+#[derive(Clone, Debug)]
+pub(crate) struct Cause {
+    /// `client`, `person` or `transport`.
+    pub by: &'static str,
+    pub method: String,
+    pub path: String,
+}
+
+/// What was done, and how often was asked.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    entries: Vec<Value>,
+    requests: BTreeMap<(String, String), u64>,
+}
+
+impl Ledger {
+    /// Writes an effect down; `facts` are further keys (message, folder …).
+    pub fn note(&mut self, at: Timestamp, cause: &Cause, mailbox: &str, effect: &'static str, facts: Map<String, Value>) {
+        let mut entry = Map::new();
+        for key in ["internetMessageId", "subject", "to", "body"] {
+            entry.insert(key.to_owned(), Value::Null);
+        }
+        entry.extend(facts);
+        entry.insert("seq".to_owned(), json!(self.entries.len() + 1));
+        entry.insert("at".to_owned(), json!(at.to_string()));
+        entry.insert("by".to_owned(), json!(cause.by));
+        entry.insert("method".to_owned(), json!(cause.method));
+        entry.insert("path".to_owned(), json!(cause.path));
+        entry.insert("mailbox".to_owned(), json!(mailbox));
+        entry.insert("effect".to_owned(), json!(effect));
+        self.entries.push(Value::Object(entry));
+    }
+
+    /// Counts a request by method and path pattern.
+    pub fn count(&mut self, method: &str, pattern: String) {
+        *self.requests.entry((pattern, method.to_owned())).or_default() += 1;
+    }
+
+    /// All effects, oldest first.
+    pub fn entries(&self) -> Value {
+        Value::Array(self.entries.clone())
+    }
+
+    /// `[{"method","path","count"}]`, by path.
+    pub fn requests(&self) -> Value {
+        let rows = self.requests.iter();
+        rows.map(|((path, method), count)| json!({"method": method, "path": path, "count": count})).collect()
+    }
+}

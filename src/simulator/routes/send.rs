@@ -1,0 +1,77 @@
+//! Sending: of a draft, and of a message given with the call. Accepted here, transported later.
+
+use serde_json::{Value, json};
+
+use super::drafts::{of_json, of_mime};
+use super::fields::argument;
+use super::visit::Visit;
+use crate::simulator::http::{Answer, GraphError};
+use crate::simulator::state::{ChangeKind, Key, WellKnown};
+use crate::simulator::transport::{self, Submitted};
+
+/// What becomes of the sender's copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    InSentItems,
+    Nowhere,
+}
+
+/// `POST /messages/{id}/send`: drafts only; a sent message is no draft, so a second call finds nothing to send.
+pub(super) fn draft(visit: &mut Visit<'_>, id: &str) -> Result<Answer, GraphError> {
+    let message = visit.find(id)?;
+    if !message.is_draft {
+        return Err(GraphError::item_not_found());
+    }
+    let key = message.key;
+    submit(visit, key, Keep::InSentItems)?;
+    Ok(Answer::empty(202))
+}
+
+/// `POST /sendMail`.
+pub(super) fn mail(visit: &mut Visit<'_>) -> Result<Answer, GraphError> {
+    let (message, keep) = if visit.call.is_mime() {
+        (of_mime(visit)?, Keep::InSentItems)
+    } else {
+        let body = visit.call.object()?;
+        let given = argument(&body, "message").and_then(Value::as_object);
+        let given = given.ok_or_else(|| GraphError::bad_request("The parameter 'Message' is required."))?;
+        let saves = argument(&body, "saveToSentItems").and_then(Value::as_bool).unwrap_or(true);
+        (of_json(visit, given)?, if saves { Keep::InSentItems } else { Keep::Nowhere })
+    };
+    let key = visit.mailbox()?.add(message, WellKnown::Drafts.key());
+    if let Err(refused) = submit(visit, key, keep) {
+        visit.mailbox()?.remove(key);
+        return Err(refused);
+    }
+    Ok(Answer::empty(202))
+}
+
+/// Accepts a draft for sending. It stays visible where it is until transport moves it; sending it again meanwhile
+/// sends a second mail, which Microsoft has never ruled out.
+pub(super) fn submit(visit: &mut Visit<'_>, key: Key, keep: Keep) -> Result<(), GraphError> {
+    let message = visit.message(key)?;
+    let recipients = message.recipients();
+    let valid = |address: &String| address.contains('@') && !address.contains(char::is_whitespace);
+    if recipients.is_empty() || !recipients.iter().all(valid) {
+        let text = "At least one recipient isn't valid., A message can't be sent until it contains at least one recipient.";
+        return Err(GraphError::new(400, "ErrorInvalidRecipients", text));
+    }
+    let is_own = |address: &str| address.eq_ignore_ascii_case(visit.address);
+    if message.from.as_ref().is_some_and(|from| !is_own(&from.address)) {
+        let text = "The user account which was used to submit this request does not have the right to send mail on behalf of the specified sending account., Cannot submit message.";
+        return Err(GraphError::new(403, "ErrorSendAsDenied", text));
+    }
+    let now = visit.now();
+    visit.mailbox()?.change(key, ChangeKind::Updated, now, |message| {
+        message.is_submitted = true;
+        message.sent = now;
+    });
+    visit.note("sent", key, json!({"folder": keep_name(keep)}))?;
+    let submitted = Submitted::of(visit.message(key)?, visit.address, keep);
+    transport::queue(visit.tenant, submitted);
+    Ok(())
+}
+
+fn keep_name(keep: Keep) -> Option<&'static str> {
+    (keep == Keep::InSentItems).then_some("Sent Items")
+}

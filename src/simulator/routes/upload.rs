@@ -1,0 +1,123 @@
+//! Upload sessions for large attachments: parts in order, to an address that needs no token.
+
+use serde_json::{Value, json};
+
+use super::attachments::{POST_MAX, attach};
+use super::fields::argument;
+use super::query::encode;
+use super::visit::{Lens, Visit};
+use crate::simulator::http::{Answer, Call, GraphError};
+use crate::simulator::shape::time;
+use crate::simulator::state::{Attachment, AttachmentKind, Tenant, Upload};
+
+/// Outlook's largest attachment.
+const SIZE_MAX: usize = 150 * 1024 * 1024;
+
+/// `POST …/attachments/createUploadSession`.
+pub(super) fn start(visit: &mut Visit<'_>, id: &str) -> Result<Answer, GraphError> {
+    let body = visit.call.object()?;
+    let item = argument(&body, "attachmentItem").cloned().unwrap_or(Value::Null);
+    let size = item["size"].as_u64().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+    if size < POST_MAX {
+        let text = "The attachment size should not be less than the minimum size of 3 MB.";
+        return Err(GraphError::new(400, "ErrorAttachmentSizeShouldNotBeLessThanMinimumSize", text));
+    }
+    if size > SIZE_MAX {
+        return Err(GraphError::new(400, "ErrorAttachmentSizeLimitExceeded", "The attachment size exceeds the limit of 150 MB."));
+    }
+    let upload = Upload {
+        message: visit.find(id)?.key,
+        name: item["name"].as_str().unwrap_or("attachment").to_owned(),
+        content_type: item["contentType"].as_str().unwrap_or("application/octet-stream").to_owned(),
+        is_inline: item["isInline"].as_bool().unwrap_or(false),
+        content_id: item["contentId"].as_str().map(str::to_owned),
+        size,
+        bytes: Vec::new(),
+    };
+    let mailbox = visit.mailbox()?;
+    let session = mailbox.names.guid();
+    mailbox.uploads.insert(session.clone(), upload);
+    let url = format!(
+        "{}/api/v2.0/Users('{}')/Messages('{}')/AttachmentSessions('{session}')?authtoken={session}",
+        visit.call.base,
+        encode(visit.address),
+        encode(id)
+    );
+    let ends = visit.now().checked_add(jiff::SignedDuration::from_hours(1)).unwrap_or_else(|_| visit.now());
+    let context = format!("{}/v1.0/$metadata#microsoft.graph.uploadSession", visit.call.base);
+    let body =
+        json!({"@odata.context": context, "uploadUrl": url, "expirationDateTime": time(ends), "nextExpectedRanges": ["0-"]});
+    Ok(Answer::graph(201, body))
+}
+
+/// A call on an upload address (`/api/v2.0/Users/{u}/Messages/{m}/AttachmentSessions/{s}`): GET, PUT, DELETE.
+pub(crate) fn put(tenant: &mut Tenant, call: &Call) -> Result<Answer, GraphError> {
+    if call.header("authorization").is_some() {
+        return Err(GraphError::new(401, "InvalidAuthenticationToken", "An upload address takes no Authorization header."));
+    }
+    let [_, _, _, user, _, message, _, session] = call.segments.as_slice() else {
+        return Err(GraphError::bad_request("Not an upload address."));
+    };
+    let address = tenant.mailbox_address(user).ok_or_else(GraphError::item_not_found)?;
+    let mailbox = tenant.mailboxes.get_mut(&address).ok_or_else(GraphError::item_not_found)?;
+    let upload = mailbox.uploads.get_mut(session).ok_or_else(GraphError::item_not_found)?;
+    match call.method.as_str() {
+        "GET" => return Ok(Answer::json(200, expected(upload))),
+        "DELETE" => {
+            mailbox.uploads.remove(session);
+            return Ok(Answer::empty(204));
+        }
+        "PUT" => append(upload, call)?,
+        _ => {
+            return Err(GraphError::new(
+                405,
+                "Request_BadRequest",
+                "Specified HTTP method is not allowed for the request target.",
+            ));
+        }
+    }
+    if upload.bytes.len() < upload.size {
+        return Ok(Answer::json(200, expected(upload)));
+    }
+    let Some(done) = mailbox.uploads.remove(session) else { return Err(GraphError::item_not_found()) };
+    let now = tenant.now();
+    let mut visit = Visit { tenant, call, address: &address, lens: Lens::default() };
+    let one = Attachment {
+        id: String::new(),
+        kind: AttachmentKind::File,
+        name: done.name,
+        content_type: done.content_type,
+        is_inline: done.is_inline,
+        content_id: done.content_id,
+        bytes: done.bytes.into(),
+        modified: now,
+    };
+    let id = visit.message(done.message)?.id.clone();
+    let attachment = attach(&mut visit, &id, one)?;
+    let place = format!("{}/api/v2.0/Users('{user}')/Messages('{message}')/Attachments('{attachment}')", call.base);
+    Ok(Answer::empty(201).with("location", place))
+}
+
+fn expected(upload: &Upload) -> Value {
+    json!({"ExpirationDateTime": "9999-12-31T23:59:59Z", "nextExpectedRanges": [upload.bytes.len().to_string()]})
+}
+
+fn append(upload: &mut Upload, call: &Call) -> Result<(), GraphError> {
+    let wrong = |text: &str| GraphError::new(416, "invalidRange", text.to_owned());
+    let range = call.header("content-range").unwrap_or_default();
+    let numbers = range.strip_prefix("bytes ").and_then(|range| range.split_once('/'));
+    let (span, total) =
+        numbers.ok_or_else(|| GraphError::bad_request("A Content-Range header of the form 'bytes a-b/total' is required."))?;
+    let (first, last) = span.split_once('-').ok_or_else(|| wrong("The range is not readable."))?;
+    let number = |text: &str| text.trim().parse::<usize>().ok();
+    let (Some(first), Some(last), Some(total)) = (number(first), number(last), number(total)) else {
+        return Err(wrong("The range is not readable."));
+    };
+    let fits =
+        first == upload.bytes.len() && last < total && total == upload.size && last + 1 - first.min(last) == call.body.len();
+    if !fits {
+        return Err(wrong("The uploaded fragment overlaps with data that has already been received, or leaves a gap."));
+    }
+    upload.bytes.extend_from_slice(&call.body);
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! The tenant's front: what it is made of, how it starts and stops.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use jiff::SignedDuration;
+use serde_json::Value;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use super::door;
+use super::faults::{FaultTable, GRAPH_OPERATIONS};
+use super::flow;
+use super::http::{Serving, stopped};
+use super::ledger::{Cause, Ledger};
+use super::state::{Mailbox, Names, Tenant};
+use super::transport;
+use crate::clock::Clock;
+
+/// A mailbox and the raw messages (RFC 5322) it starts with, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct MailboxSeed {
+    /// Its address; compared without case.
+    pub address: String,
+    /// What lies in its Inbox at the start.
+    pub mail: Vec<Vec<u8>>,
+}
+
+/// What a tenant is made of.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Its mailboxes.
+    pub mailboxes: Vec<MailboxSeed>,
+    /// Identifiers follow from it: the same seed and the same calls give the same ones.
+    pub seed: u64,
+    /// The application (id, secret) that may sign in; `None` lets any in.
+    pub client: Option<(String, String)>,
+    /// How long a sent draft stays a draft before it moves to Sent Items.
+    pub sent_delay: Duration,
+    /// How long an access token holds.
+    pub token_lifetime: Duration,
+    /// How long every Graph call takes at least.
+    pub latency: Duration,
+    /// How many calls a mailbox takes at once before it answers 429; `None` takes any number. Microsoft: 4.
+    pub concurrent_max: Option<usize>,
+    /// Time.
+    pub clock: Clock,
+}
+
+impl Options {
+    /// A tenant without mailboxes on a free port of the loopback interface, as Microsoft's behaves.
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            mailboxes: Vec::new(),
+            seed: 1,
+            client: None,
+            sent_delay: Duration::from_millis(300),
+            token_lifetime: Duration::from_secs(3599),
+            latency: Duration::ZERO,
+            concurrent_max: Some(4),
+            clock,
+        }
+    }
+}
+
+/// Why a tenant cannot start or take a mail.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulatorError {
+    /// The address cannot be listened on.
+    #[error("the simulator cannot listen on {address}: {reason}; choose another address or stop what uses it")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system says.
+        reason: std::io::Error,
+    },
+    /// The mailbox's name is no mail address.
+    #[error("the simulator cannot make a mailbox of \"{0}\": it must be a mail address such as invoices@contoso.com")]
+    Address(String),
+    /// There is no such mailbox.
+    #[error("the simulator has no mailbox {0}: add it to its mailboxes")]
+    NoMailbox(String),
+    /// A fault that cannot be scripted.
+    #[error("the fault cannot be scripted: {0}")]
+    Fault(String),
+}
+
+/// What all requests share.
+pub(crate) struct World {
+    tenant: Mutex<Tenant>,
+    pub clock: Clock,
+    pub latency: Duration,
+    pub stop: watch::Receiver<bool>,
+}
+
+impl World {
+    /// The tenant; never held across a wait.
+    pub fn tenant(&self) -> MutexGuard<'_, Tenant> {
+        self.tenant.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A tenant at work.
+pub struct Simulator {
+    world: Arc<World>,
+    serving: Serving,
+    transport: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl Simulator {
+    /// Fills the mailboxes and begins to serve.
+    pub async fn start(options: Options) -> Result<Self, SimulatorError> {
+        let (stop, stopping) = watch::channel(false);
+        let (clock, latency, listen) = (options.clock.clone(), options.latency, options.listen);
+        let tenant = Mutex::new(tenant_of(options)?);
+        let world = Arc::new(World { tenant, clock, latency, stop: stopping.clone() });
+        let router = Router::new().fallback(flow::answer).with_state(world.clone());
+        let serving = Serving::start(listen, router, stopping.clone())
+            .await
+            .map_err(|reason| SimulatorError::Listen { address: listen, reason })?;
+        let transport = tokio::spawn(transport_mail(world.clone(), stopping));
+        Ok(Self { world, serving, transport, stop })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.serving.address
+    }
+
+    /// `http://HOST:PORT`; Graph is below `/v1.0`, sign-in below `/{tenant}`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.serving.address)
+    }
+
+    /// Delivers a raw message to a mailbox's Inbox; gives its immutable id.
+    pub fn deliver(&self, address: &str, raw: &[u8]) -> Result<String, SimulatorError> {
+        let cause = Cause { by: "person", method: "SMTP".to_owned(), path: String::new() };
+        transport::deliver(&mut self.world.tenant(), address, raw, &cause)
+            .map_err(|_| SimulatorError::NoMailbox(address.to_owned()))
+    }
+
+    /// Scripts a fault, as `POST /sim/faults` does.
+    pub fn script(&self, fault: &Value) -> Result<(), SimulatorError> {
+        self.world.tenant().faults.script(fault).map(|_| ()).map_err(SimulatorError::Fault)
+    }
+
+    /// All effects so far, as `GET /sim/ledger` shows them.
+    pub fn ledger(&self) -> Value {
+        self.world.tenant().ledger.entries()
+    }
+
+    /// A mailbox's folders and messages, as `GET /sim/mailboxes/{address}` shows them.
+    pub fn mailbox(&self, address: &str) -> Result<Value, SimulatorError> {
+        let tenant = self.world.tenant();
+        let mailbox = tenant.mailboxes.get(&address.to_lowercase());
+        mailbox.map(door::show_mailbox).ok_or_else(|| SimulatorError::NoMailbox(address.to_owned()))
+    }
+
+    /// Stops listening, ends open requests and transport; mail not yet transported stays a draft.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        self.serving.join().await;
+        // It ends by the same signal; it fails only if it panicked, and then there is nothing left to end.
+        let _ = self.transport.await;
+    }
+}
+
+fn tenant_of(options: Options) -> Result<Tenant, SimulatorError> {
+    let started = options.clock.now();
+    let mut tenant = Tenant {
+        seed: options.seed,
+        nonce: format!("{}|{started}|{}", options.seed, std::process::id()),
+        names: Names::new(options.seed, "tenant"),
+        mailboxes: BTreeMap::new(),
+        tokens: HashMap::new(),
+        client: options.client,
+        token_lifetime: options.token_lifetime,
+        sent_delay: options.sent_delay,
+        concurrent_max: options.concurrent_max,
+        outgoing: VecDeque::new(),
+        queued: Arc::new(Notify::new()),
+        faults: FaultTable::new(GRAPH_OPERATIONS),
+        ledger: Ledger::default(),
+        clock: options.clock,
+    };
+    for seed in &options.mailboxes {
+        if !seed.address.contains('@') {
+            return Err(SimulatorError::Address(seed.address.clone()));
+        }
+        tenant.mailboxes.insert(seed.address.to_lowercase(), Mailbox::new(&seed.address, options.seed));
+    }
+    let cause = Cause { by: "seed", method: "SMTP".to_owned(), path: String::new() };
+    for seed in &options.mailboxes {
+        for raw in &seed.mail {
+            transport::deliver(&mut tenant, &seed.address, raw, &cause)
+                .map_err(|_| SimulatorError::NoMailbox(seed.address.clone()))?;
+        }
+    }
+    Ok(tenant)
+}
+
+/// Moves sent drafts when they are due, until stopping is asked for.
+async fn transport_mail(world: Arc<World>, stopping: watch::Receiver<bool>) {
+    let queued = world.tenant().queued.clone();
+    while !*stopping.borrow() {
+        let due = {
+            let mut tenant = world.tenant();
+            transport::run(&mut tenant);
+            tenant.outgoing.front().map(|mail| mail.due)
+        };
+        let wait = due.map(|due| due.duration_since(world.clock.now()).max(SignedDuration::from_millis(1)));
+        tokio::select! {
+            () = stopped(stopping.clone()) => {}
+            () = queued.notified(), if wait.is_none() => {}
+            () = world.clock.sleep(wait.unwrap_or_default().unsigned_abs()), if wait.is_some() => {}
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What the tenant holds: mailboxes with folders and messages, what was sent but not yet transported, tokens, faults.
+//!
+//! Plain data behind one lock: nothing here waits, and nothing here knows HTTP.
+
+mod folder;
+mod mailbox;
+mod message;
+mod names;
+mod thread;
+
+pub(crate) use folder::{ChangeKind, Folder, FolderKey, Found, ROOT, ReadFlips, Round, WellKnown};
+pub(crate) use mailbox::{Mailbox, Refusal, Upload};
+pub(crate) use message::{Attachment, AttachmentKind, Body, BodyKind, Key, Message, Origin, Recipient, normal_property_id};
+pub(crate) use names::{Names, hex};
+pub(crate) use thread::topic;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use super::faults::FaultTable;
+use super::ledger::Ledger;
+use super::transport::Submitted;
+use crate::clock::Clock;
+
+/// Everything the tenant knows.
+pub(crate) struct Tenant {
+    pub clock: Clock,
+    pub seed: u64,
+    /// Differs from run to run, so that delta tokens of an earlier run are unknown.
+    pub nonce: String,
+    pub names: Names,
+    /// By address in lower case.
+    pub mailboxes: BTreeMap<String, Mailbox>,
+    /// Bearer tokens and when they end.
+    pub tokens: HashMap<String, Timestamp>,
+    /// The one application that may sign in (id, secret); `None` lets any in.
+    pub client: Option<(String, String)>,
+    pub token_lifetime: Duration,
+    pub sent_delay: Duration,
+    /// How many requests a mailbox takes at once; `None` takes any number.
+    pub concurrent_max: Option<usize>,
+    /// Accepted for sending, in the order in which they are due.
+    pub outgoing: VecDeque<Submitted>,
+    /// Rung when something is put into `outgoing`.
+    pub queued: Arc<Notify>,
+    pub faults: FaultTable,
+    pub ledger: Ledger,
+}
+
+impl Tenant {
+    /// The mailbox of that address or object id.
+    pub fn mailbox_address(&self, reference: &str) -> Option<String> {
+        let wanted = reference.to_lowercase();
+        if self.mailboxes.contains_key(&wanted) {
+            return Some(wanted);
+        }
+        self.mailboxes.values().find(|mailbox| mailbox.guid == wanted).map(|mailbox| mailbox.address.clone())
+    }
+
+    /// Whether an address lies in one of the tenant's own domains.
+    pub fn owns_domain_of(&self, address: &str) -> bool {
+        let domain = domain(address);
+        self.mailboxes.keys().any(|own| self::domain(own).eq_ignore_ascii_case(domain))
+    }
+
+    /// Now, in whole seconds as Outlook keeps time.
+    pub fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+}
+
+/// What stands behind the last `@`.
+pub(crate) fn domain(address: &str) -> &str {
+    address.rsplit_once('@').map_or("", |(_, domain)| domain)
+}

@@ -1,0 +1,116 @@
+//! What we serve: the page that shows message by message what was decided and done, and health for machines.
+//!
+//! Looks into the journal; changes nothing. Every page works without scripts and refreshes itself.
+
+mod page;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+pub use page::RulesLine;
+
+use crate::clock::Clock;
+use crate::intake::Health;
+use crate::journal::{Journal, JournalError};
+
+/// What the pages look at.
+#[derive(Clone)]
+pub struct Console {
+    /// What happened.
+    pub journal: Journal,
+    /// How the folders are doing.
+    pub health: Health,
+    /// Which rules are live, asked at every page.
+    pub rules: Arc<dyn Fn() -> Vec<RulesLine> + Send + Sync>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// A folder that was not followed for this long is not healthy.
+const STALE_MS: i64 = 10 * 60 * 1_000;
+
+/// Nothing but our own style sheet is loaded, nothing is framed, nothing is run.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
+
+/// Serves until `stop` says so.
+///
+/// # Errors
+/// The listener failed.
+pub async fn serve(listener: TcpListener, console: Console, mut stop: watch::Receiver<bool>) -> std::io::Result<()> {
+    let routes = Router::new()
+        .route("/", get(overview))
+        .route("/messages/{row}", get(message))
+        .route("/style.css", get(style))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .with_state(console);
+    let stopped = async move {
+        // A dropped sender means the same as a stop.
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    axum::serve(listener, routes).with_graceful_shutdown(stopped).await
+}
+
+async fn overview(State(console): State<Console>) -> Response {
+    answer(page::overview(&console).await)
+}
+
+async fn message(State(console): State<Console>, Path(row): Path<i64>) -> Response {
+    answer(page::message(&console, row).await)
+}
+
+async fn style() -> Response {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("style.css")).into_response()
+}
+
+/// 200 while every folder was followed within the last ten minutes and the journal answers, else 503 with what is wrong.
+async fn ready(State(console): State<Console>) -> Response {
+    let mut wrong: Vec<String> = Vec::new();
+    if let Err(error) = console.journal.counts().await {
+        wrong.push(error.to_string());
+    }
+    let now = console.clock.now().as_millisecond();
+    for (mailbox, folder, health) in console.health.folders() {
+        let fresh = health.last_round.is_some_and(|at| now - at.as_millisecond() < STALE_MS);
+        if !fresh {
+            let trouble = health.trouble.unwrap_or_else(|| "not followed yet".to_owned());
+            wrong.push(format!("{mailbox}/{folder}: {trouble}"));
+        }
+    }
+    if wrong.is_empty() { "ready\n".into_response() } else { (StatusCode::SERVICE_UNAVAILABLE, wrong.join("\n")).into_response() }
+}
+
+fn answer(page: Result<String, PageError>) -> Response {
+    let mut response = match page {
+        Ok(html) => Html(html).into_response(),
+        Err(PageError::Journal(JournalError::Missing(what))) => {
+            (StatusCode::NOT_FOUND, format!("there is no {what}\n")).into_response()
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
+    response
+}
+
+/// Why a page cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The page's template failed: a defect of the program.
+    #[error("the page cannot be rendered: {0}")]
+    Template(#[from] minijinja::Error),
+}

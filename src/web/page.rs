@@ -1,0 +1,137 @@
+//! The pages: facts from the journal put into two templates.
+
+use jiff::Timestamp;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, Value as Shown, context};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Console, PageError};
+use crate::clock::from_ms;
+use crate::journal::{MessageLine, StoryLine};
+
+/// Messages on the first page.
+const MESSAGES_MAX: u32 = 200;
+
+/// Which rules a mailbox has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RulesLine {
+    /// The mailbox.
+    pub mailbox: String,
+    /// The live version, short.
+    pub version: String,
+    /// Since when.
+    pub since: String,
+    /// Why the last edit was refused, if it was.
+    pub refused: Vec<String>,
+    /// What does not keep the rules from being live but should be known.
+    pub remarks: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    row: i64,
+    time: String,
+    mailbox: String,
+    sender: String,
+    subject: String,
+    rules: Vec<String>,
+    result: &'static str,
+    reason: Option<String>,
+    actions: Vec<Chip>,
+}
+
+#[derive(Serialize)]
+struct Chip {
+    text: String,
+    status: String,
+    note: String,
+}
+
+pub(super) async fn overview(console: &Console) -> Result<String, PageError> {
+    let rows: Vec<Row> = console.journal.newest(MESSAGES_MAX).await?.into_iter().map(row).collect();
+    let counts = console.journal.counts().await?;
+    let folders: Vec<_> = console
+        .health
+        .folders()
+        .into_iter()
+        .map(|(mailbox, folder, health)| {
+            context! { mailbox => mailbox.to_string(), folder, last => health.last_round.map(clock_time), trouble => health.trouble }
+        })
+        .collect();
+    let rules = (console.rules)();
+    let parked = console.journal.parked().await?;
+    render("overview.html", context! { rows => Serde(rows), counts => Serde(counts), folders, rules => Serde(rules), parked => Serde(parked), now => clock_time(console.clock.now()) })
+}
+
+pub(super) async fn message(console: &Console, row_number: i64) -> Result<String, PageError> {
+    let story = console.journal.story(&row_number.to_string()).await?;
+    let lines: Vec<_> = story.lines.iter().map(told).collect();
+    render("message.html", context! { message => Serde(row(story.message)), lines })
+}
+
+fn told(line: &StoryLine) -> Shown {
+    let event = line.event.replace('_', " ");
+    context! { time => clock_time(from_ms(line.at)), action => line.action.clone(), event, detail => in_words(&line.detail) }
+}
+
+/// `{"reason":"…","after_ms":5000}` as `reason: …, after_ms: 5000`.
+fn in_words(detail: &Value) -> String {
+    let Value::Object(map) = detail else { return String::new() };
+    let told = map.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| match value {
+        Value::String(text) => format!("{key}: {text}"),
+        other => format!("{key}: {other}"),
+    });
+    told.collect::<Vec<_>>().join("\n")
+}
+
+fn row(line: MessageLine) -> Row {
+    let result = result(&line);
+    let actions = line.actions.into_iter().map(|action| Chip {
+        text: action.planned.action.to_string(),
+        note: action.reason.or_else(|| action.result.filter(|result| !result.is_null()).map(|result| result.to_string())).unwrap_or_default(),
+        status: action.status,
+    });
+    Row {
+        row: line.row,
+        time: clock_time(from_ms(line.seen_at)),
+        mailbox: line.mailbox,
+        sender: line.sender,
+        subject: line.subject,
+        rules: line.rules.iter().map(ToString::to_string).collect(),
+        result,
+        reason: line.reason,
+        actions: actions.collect(),
+    }
+}
+
+/// One word for the whole message.
+fn result(line: &MessageLine) -> &'static str {
+    let any = |status: &str| line.actions.iter().any(|action| action.status == status);
+    match line.status.as_str() {
+        "planned" if any("rejected") => "rejected",
+        "planned" if any("parked") => "parked",
+        "planned" if any("unclear") => "unclear",
+        "planned" if line.actions.iter().all(|action| action.status == "done") => "done",
+        "planned" => "working",
+        "none" => "no rule",
+        "seen" => "waiting",
+        "linked" => "seen before",
+        "parked" => "parked",
+        "faulted" => "faulted",
+        _ => "gone",
+    }
+}
+
+fn clock_time(at: Timestamp) -> String {
+    at.strftime("%H:%M:%S").to_string()
+}
+
+fn render(name: &str, values: Shown) -> Result<String, PageError> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_template("frame.html", include_str!("frame.html"))?;
+    environment.add_template("overview.html", include_str!("overview.html"))?;
+    environment.add_template("message.html", include_str!("message.html"))?;
+    Ok(environment.get_template(name)?.render(values)?)
+}

@@ -1,0 +1,227 @@
+//! The world of a story: a tenant, a receiver, rules in a folder, and the engine wired by the daemon as in `run`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use postroom::clock::Clock;
+use postroom::config::{Config, EndpointConfig, GraphAccess, MailboxConfig, SecretSetting, Tenant, Web};
+use postroom::daemon::{Daemon, Given, Reload};
+use postroom::executor::Patience;
+use postroom::ids::{EndpointName, MailboxName};
+use postroom::journal::{Counts, MessageLine};
+use postroom::simulator::{MailboxSeed, Options, Receiver, ReceiverOptions, Simulator};
+use serde_json::{Value, json};
+
+pub const MAILBOX: &str = "invoices@contoso.com";
+
+/// A story that takes longer is stuck.
+const PATIENCE_OF_A_STORY: Duration = Duration::from_secs(60);
+
+pub struct World {
+    pub tenant: Simulator,
+    pub receiver: Receiver,
+    pub config: Config,
+    pub patience: Patience,
+    pub engine: Option<Daemon>,
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    /// A tenant with one mailbox, a receiver, and these rules; the engine is not started yet.
+    pub async fn new(rules: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let options = Options {
+            mailboxes: vec![MailboxSeed { address: MAILBOX.into(), mail: Vec::new() }],
+            sent_delay: Duration::from_millis(20),
+            ..Options::new(clock.clone())
+        };
+        let tenant = Simulator::start(options).await.unwrap();
+        let receiver = Receiver::start(ReceiverOptions::new("ERP", clock)).await.unwrap();
+        let folder = dir.path().join("rules");
+        for (path, text) in rules {
+            write(&folder.join(path), text);
+        }
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut mailbox = MailboxConfig::new(MAILBOX, folder);
+        mailbox.poll = Duration::from_millis(50);
+        mailbox.create_folders = true;
+        mailbox.replies.per_minute = 10_000;
+        let erp = EndpointConfig { idempotent: Some(Duration::from_secs(86_400)), timeout: Duration::from_secs(2), ..EndpointConfig::new(format!("{}/erp", receiver.base_url())) };
+        let once = EndpointConfig { idempotent: None, ..EndpointConfig::new(format!("{}/once", receiver.base_url())) };
+        let config = Config {
+            file: dir.path().join("postroom.toml"),
+            tenant: Tenant { id: "contoso.onmicrosoft.com".into(), client_id: "app".into(), client_secret: SecretSetting::given("secret") },
+            graph: GraphAccess { base_url: format!("{}/v1.0", tenant.base_url()), login_url: tenant.base_url(), timeout: Duration::from_secs(2) },
+            mailboxes: BTreeMap::from([(MailboxName::new("invoices"), mailbox)]),
+            endpoints: BTreeMap::from([(EndpointName::new("erp"), erp), (EndpointName::new("once"), once)]),
+            state: dir.path().join("postroom.db"),
+            web: Web { listen: ([127, 0, 0, 1], 0).into(), public_url: None },
+            warnings: Vec::new(),
+        };
+        let ms = |list: &[u64]| list.iter().copied().map(Duration::from_millis).collect();
+        let patience = Patience {
+            retries: ms(&[20, 50, 100]),
+            looks: ms(&[50, 100, 200]),
+            look_again: Duration::from_millis(20),
+            settle: Duration::from_millis(1_500),
+            give_up: Duration::from_secs(5),
+            configuration: Duration::from_millis(100),
+            ..Patience::default()
+        };
+        Self { tenant, receiver, config, patience, engine: None, dir }
+    }
+
+    /// A world with its engine started.
+    pub async fn started(rules: &[(&str, &str)]) -> Self {
+        let mut world = Self::new(rules).await;
+        world.start().await;
+        world
+    }
+
+    pub async fn start(&mut self) {
+        self.engine = Some(Daemon::start(&self.config, self.given()).await.unwrap());
+    }
+
+    pub fn given(&self) -> Given {
+        Given { clock: Clock::system(), patience: self.patience.clone(), reload: Reload::Cases }
+    }
+
+    pub async fn stop(&mut self) {
+        if let Some(engine) = self.engine.take() {
+            engine.stop().await;
+        }
+    }
+
+    pub fn rules_dir(&self) -> PathBuf {
+        self.dir.path().join("rules")
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn deliver(&self, raw: &[u8]) {
+        self.tenant.deliver(MAILBOX, raw).unwrap();
+    }
+
+    pub fn script(&self, fault: Value) {
+        self.tenant.script(&fault).unwrap();
+    }
+
+    /// Waits until `done` says so of the journal's counts, looking whenever something was written.
+    pub async fn until(&self, what: &str, done: impl Fn(&Counts, &[MessageLine]) -> bool) -> Vec<MessageLine> {
+        let journal = self.engine.as_ref().unwrap().journal();
+        let mut bell = journal.bell();
+        let waiting = async {
+            loop {
+                bell.borrow_and_update();
+                let (counts, lines) = (journal.counts().await.unwrap(), journal.newest(1_000).await.unwrap());
+                if done(&counts, &lines) {
+                    return lines;
+                }
+                bell.changed().await.unwrap();
+            }
+        };
+        match tokio::time::timeout(PATIENCE_OF_A_STORY, waiting).await {
+            Ok(lines) => lines,
+            Err(_) => panic!("never came: {what}; there is {:#?}", journal.newest(20).await.unwrap()),
+        }
+    }
+
+    /// Waits until so many messages are worked off.
+    pub async fn settled(&self, messages: i64) -> Vec<MessageLine> {
+        self.until(&format!("{messages} messages worked off"), |counts, _| {
+            counts.messages >= messages && counts.undecided == 0 && counts.open == 0
+        })
+        .await
+    }
+
+    /// The effects on the tenant that the engine brought about, in order: `moved`, `patched` …
+    pub fn effects(&self) -> Vec<String> {
+        let ledger = self.tenant.ledger();
+        let entries = ledger.as_array().unwrap();
+        let ours = entries.iter().filter(|entry| entry["effect"] != "delivered" && entry["by"] != "person" && entry["by"] != "transport");
+        ours.map(|entry| entry["effect"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// How often an effect is in the ledger.
+    pub fn count(&self, effect: &str) -> usize {
+        self.effects().iter().filter(|found| *found == effect).count()
+    }
+
+    /// Subjects by folder, sorted.
+    pub fn folders(&self) -> Value {
+        let shown = self.tenant.mailbox(MAILBOX).unwrap();
+        let folders = shown["folders"].as_object().unwrap().iter().filter_map(|(path, messages)| {
+            let mut subjects: Vec<&str> = messages.as_array()?.iter().map(|message| message["subject"].as_str().unwrap_or("")).collect();
+            subjects.sort_unstable();
+            (!subjects.is_empty()).then(|| (path.clone(), json!(subjects)))
+        });
+        Value::Object(folders.collect())
+    }
+
+    /// Waits until the tenant has filed everything as expected: sent mail is on its way for a moment.
+    pub async fn until_filed(&self, expected: &Value) {
+        let looking = async {
+            while self.folders() != *expected {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE_OF_A_STORY, looking).await.is_ok(), "never came: {expected}; there is {}", self.folders());
+    }
+
+    /// What the receiver took, once each.
+    pub fn posted(&self) -> Vec<Value> {
+        self.receiver.received().into_iter().map(|received| received.body).collect()
+    }
+}
+
+pub fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+/// A plain mail from a customer.
+pub fn mail(number: usize, subject: &str, body: &str) -> Vec<u8> {
+    format!(
+        "From: Ana <ana{number}@fabrikam.com>\r\nTo: {MAILBOX}\r\nSubject: {subject}\r\nDate: Mon, 2 Mar 2026 09:00:00 +0000\r\n\
+         Message-ID: <{number}@fabrikam.com>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{body}\r\n"
+    )
+    .into_bytes()
+}
+
+/// The statuses of a message's actions in order.
+pub fn statuses(line: &MessageLine) -> Vec<&str> {
+    line.actions.iter().map(|action| action.status.as_str()).collect()
+}
+
+impl World {
+    /// The page as a browser gets it.
+    pub async fn page(&self) -> String {
+        let address = self.engine.as_ref().unwrap().address().unwrap();
+        reqwest::get(format!("http://{address}/")).await.unwrap().text().await.unwrap()
+    }
+
+    /// Reloads the page, as a person would, until it shows `text`.
+    pub async fn until_page(&self, text: &str) {
+        self.reload_until(&format!("`{text}` on the page"), |page| page.contains(text)).await;
+    }
+
+    /// Reloads the page until it no longer shows `text`.
+    pub async fn until_page_lacks(&self, text: &str) {
+        self.reload_until(&format!("a page without `{text}`"), |page| !page.contains(text)).await;
+    }
+
+    async fn reload_until(&self, what: &str, done: impl Fn(&str) -> bool) {
+        let looking = async {
+            let mut page = self.page().await;
+            while !done(&page) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                page = self.page().await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE_OF_A_STORY, looking).await.is_ok(), "never came: {what}; there is {}", self.page().await);
+    }
+}
