@@ -17,7 +17,7 @@ use crate::ids::MailboxName;
 use crate::journal::{Journal, MessageLine};
 use crate::mail::Content;
 use crate::replay;
-use crate::simulator::{AskReply, MailboxSeed, Options, Receiver, ReceiverOptions, Simulator};
+use crate::simulator::{AskReply, MailboxSeed, Options, Receiver, ReceiverOptions, Simulator, Strangers};
 
 /// New mail arrives this often while the demo runs.
 const DRIP: Duration = Duration::from_secs(5);
@@ -94,6 +94,7 @@ fn demo_environment(name: &str) -> Option<String> {
 async fn show(args: &DemoArgs, mut config: Config, samples: Vec<Sample>) -> anyhow::Result<Exit> {
     let clock = Clock::system();
     let mut tenant = Options::new(clock.clone());
+    tenant.strangers = Strangers::Colleagues;
     tenant.mailboxes = config.mailboxes.iter().map(|(name, mailbox)| seed(name, &mailbox.address, &samples)).collect();
     let simulator = Simulator::start(tenant).await?;
     let mut receiving = ReceiverOptions::new("NO", clock.clone());

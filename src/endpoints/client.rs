@@ -27,7 +27,6 @@ const EXCERPT_MAX: usize = 300;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Shorter than most servers', so that a call rarely goes out on a connection that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
-const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
 
 /// What an endpoint promises.
 #[derive(Clone, Debug, PartialEq, Eq)]

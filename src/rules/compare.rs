@@ -42,16 +42,16 @@ pub(super) fn register(engine: &mut Engine) {
     let nothing = TypeId::of::<()>();
     for other in plain.iter().filter(|other| **other != nothing).chain([&TypeId::of::<Dynamic>()]) {
         for operator in ["+", "-", "*", "/", "%", "+=", "-=", "*=", "/="] {
-            engine.register_raw_fn(operator, [*other, nothing], joined_with_nothing);
-            engine.register_raw_fn(operator, [nothing, *other], joined_with_nothing);
+            engine.register_raw_fn(operator, [*other, nothing], |context, _| joined_with_nothing(&context));
+            engine.register_raw_fn(operator, [nothing, *other], |context, _| joined_with_nothing(&context));
         }
     }
-    engine.register_raw_fn("+", [nothing, nothing], joined_with_nothing);
+    engine.register_raw_fn("+", [nothing, nothing], |context, _| joined_with_nothing(&context));
 }
 
-fn joined_with_nothing(context: NativeCallContext, _: &mut [&mut Dynamic]) -> Word<Dynamic> {
+fn joined_with_nothing(context: &NativeCallContext) -> Word<Dynamic> {
     let message = format!("one side of `{}` is absent", context.fn_name());
-    fault(&context, codes::ABSENT, message, "take it with `require(…, \"reason\")`, or give another value with `??`")
+    fault(context, codes::ABSENT, message, "take it with `require(…, \"reason\")`, or give another value with `??`")
 }
 
 /// Whether two values of one kind are equal; everything may be compared with `()`.

@@ -27,7 +27,7 @@ impl RuleFiles {
 
     /// Reads a rules folder: `*.rhai`, `*.csv`, `templates/*`, `lib/*.rhai`; tables, templates and `lib` of the parent folder
     /// too, where the folder itself has none of that name.
-    pub fn read(dir: &Path) -> Result<Self, Fault> {
+    pub fn read(dir: &Path) -> Result<Self, Box<Fault>> {
         let mut read = Self::default();
         read.take(dir, "", &["rhai", "csv"], Place::Own)?;
         read.take(&dir.join("lib"), "lib/", &["rhai"], Place::Own)?;
@@ -57,7 +57,7 @@ impl RuleFiles {
         if folder.is_empty() { path.to_owned() } else { format!("{folder}/{path}") }
     }
 
-    fn take(&mut self, dir: &Path, prefix: &str, extensions: &[&str], place: Place) -> Result<(), Fault> {
+    fn take(&mut self, dir: &Path, prefix: &str, extensions: &[&str], place: Place) -> Result<(), Box<Fault>> {
         let listing = match std::fs::read_dir(dir) {
             Ok(listing) => listing,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && (place == Place::Shared || !prefix.is_empty()) => {
@@ -77,7 +77,11 @@ impl RuleFiles {
                 continue;
             }
             if self.files.len() >= FILES_MAX {
-                return Err(Fault::new(codes::TOO_LARGE, dir.display().to_string(), format!("more than {FILES_MAX} files")));
+                return Err(Box::new(Fault::new(
+                    codes::TOO_LARGE,
+                    dir.display().to_string(),
+                    format!("more than {FILES_MAX} files"),
+                )));
             }
             let size = std::fs::metadata(&path).map_err(|error| unreadable(&path, &error))?.len();
             check_size(&path.display().to_string(), extension, size)?;
@@ -98,17 +102,17 @@ enum Place {
 }
 
 /// Refuses a file that is larger than its kind may be.
-pub(super) fn check_size(shown: &str, extension: &str, bytes: u64) -> Result<(), Fault> {
+pub(super) fn check_size(shown: &str, extension: &str, bytes: u64) -> Result<(), Box<Fault>> {
     let limit = if extension == "rhai" { SOURCE_BYTES_MAX } else { FILE_BYTES_MAX };
     if bytes > limit as u64 {
         let message = format!("the file has {bytes} bytes; the limit is {limit}");
-        return Err(Fault::new(codes::TOO_LARGE, shown, message));
+        return Err(Box::new(Fault::new(codes::TOO_LARGE, shown, message)));
     }
     Ok(())
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Fault {
-    Fault::new(codes::UNREADABLE, path.display().to_string(), format!("cannot be read: {error}"))
+fn unreadable(path: &Path, error: &std::io::Error) -> Box<Fault> {
+    Box::new(Fault::new(codes::UNREADABLE, path.display().to_string(), format!("cannot be read: {error}")))
 }
 
 #[cfg(test)]

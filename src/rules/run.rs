@@ -12,7 +12,7 @@ use super::raised;
 use super::set::{Body, Known, Rule, RuleSet};
 use super::stop::{Stop, Stopped, Word, fault};
 use super::values::{Facts, MailValue, kind_of};
-use super::watch::{Expired, Watch};
+use super::watch::{self, Expired, Watch};
 use crate::ids::RuleName;
 use crate::mail::Message;
 use crate::plan::{self, Action, Answers, MemoryRead, MemoryWrite, Plan, PlannedAction, Question};
@@ -154,7 +154,7 @@ pub fn decide(set: &RuleSet, input: &Input) -> Decided {
             RuleOutcome::NotReached
         } else {
             run.state().rule = Some(rule.name.clone());
-            match run_rule(set, rule, &run, &(&mail, &tag), &watch) {
+            match run_rule(set, rule, &run, &(&mail, &tag)) {
                 Ok(outcome) => outcome,
                 Err(end) => {
                     ended = Some(*end);
@@ -181,18 +181,12 @@ fn conclude(plan: Plan) -> Decision {
     }
 }
 
-fn run_rule(
-    set: &RuleSet,
-    rule: &Rule,
-    run: &Run,
-    values: &(&Dynamic, &Dynamic),
-    watch: &Watch,
-) -> Result<RuleOutcome, Box<Decision>> {
+fn run_rule(set: &RuleSet, rule: &Rule, run: &Run, values: &(&Dynamic, &Dynamic)) -> Result<RuleOutcome, Box<Decision>> {
     // Asking again for what is at hand would never end: the mail a bounce tells of has no content of its own.
     let has_content = run.input.message.content().is_ok();
     let end = |stop: Box<EvalAltResult>| Box::new(decision(set, rule, has_content, *stop));
     if let Some(when) = &rule.when {
-        let applies = call(set, rule, when, values, watch).map_err(end)?;
+        let applies = call(set, rule, when, values).map_err(end)?;
         match applies.as_bool() {
             Ok(true) => {}
             Ok(false) => return Ok(RuleOutcome::DidNotApply),
@@ -200,13 +194,13 @@ fn run_rule(
         }
     }
     run.state().plan.rules.push(rule.name.clone());
-    call(set, rule, &rule.then, values, watch).map_err(end).map(|_| RuleOutcome::Applied)
+    call(set, rule, &rule.then, values).map_err(end).map(|_| RuleOutcome::Applied)
 }
 
 /// Runs one body. The body is evaluated as a block of its own and not through `Engine::call_fn`, which takes the place
 /// away from errors that end a run.
-fn call(set: &RuleSet, rule: &Rule, body: &Body, values: &(&Dynamic, &Dynamic), watch: &Watch) -> Word<Dynamic> {
-    watch.next_call();
+fn call(set: &RuleSet, rule: &Rule, body: &Body, values: &(&Dynamic, &Dynamic)) -> Word<Dynamic> {
+    watch::next_call();
     let engine = set.engine();
     let mut global = engine.new_global_runtime_state();
     global.tag = values.1.clone();
@@ -217,7 +211,7 @@ fn call(set: &RuleSet, rule: &Rule, body: &Body, values: &(&Dynamic, &Dynamic), 
     scope.push_dynamic(body.parameter.clone(), values.0.clone());
     let mut caches = Caches::new();
     let result = evaluate(&mut EvalContext::new(engine, &mut global, &mut caches, &mut scope, None), &body.block);
-    match (watch.take_pending(), result) {
+    match (watch::take_pending(), result) {
         (Some(stopped), _) => Err(stopped.into()),
         (None, Ok(value)) => Ok(value),
         (None, Err(error)) => match *error {

@@ -221,13 +221,3 @@ pub(super) fn literal_text(expression: &Expr) -> Option<String> {
         _ => None,
     }
 }
-
-trait OrElse {
-    fn or_else(self, other: Position) -> Position;
-}
-
-impl OrElse for Position {
-    fn or_else(self, other: Position) -> Position {
-        if self.is_none() { other } else { self }
-    }
-}

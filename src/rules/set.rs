@@ -160,9 +160,9 @@ impl RuleSet {
 
 fn sources(files: &RuleFiles, problems: &mut Problems) -> BTreeMap<String, String> {
     let mut sources = BTreeMap::new();
-    for (path, bytes) in files.files.iter().filter(|(path, _)| path.ends_with(".rhai")) {
+    for (path, bytes) in files.files.iter().filter(|(path, _)| has_extension(path, "rhai")) {
         if let Err(fault) = check_size(&problems.shown(path), "rhai", bytes.len() as u64) {
-            problems.push(fault);
+            problems.push(*fault);
             continue;
         }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -179,9 +179,13 @@ fn sources(files: &RuleFiles, problems: &mut Problems) -> BTreeMap<String, Strin
     sources
 }
 
+fn has_extension(path: &str, extension: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, found)| found == extension)
+}
+
 fn tables(files: &RuleFiles, problems: &mut Problems) -> BTreeMap<String, Table> {
     let mut tables = BTreeMap::new();
-    for (path, bytes) in files.files.iter().filter(|(path, _)| path.ends_with(".csv")) {
+    for (path, bytes) in files.files.iter().filter(|(path, _)| has_extension(path, "csv")) {
         match Table::parse(bytes) {
             Ok(table) => {
                 tables.insert(path.clone(), table);

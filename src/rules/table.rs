@@ -24,10 +24,9 @@ impl Table {
     /// Parses a table; `;`, a tab or `,` separates, whichever the first line has more of.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        std::str::from_utf8(bytes).map_err(|_| "the table is not UTF-8 text; save it as `CSV UTF-8`".to_owned())?;
-        let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let separator =
-            *b",;\t".iter().rev().max_by_key(|sign| first.iter().filter(|byte| byte == sign).count()).unwrap_or(&b',');
+        let text = std::str::from_utf8(bytes).map_err(|_| "the table is not UTF-8 text; save it as `CSV UTF-8`".to_owned())?;
+        let first = text.lines().next().unwrap_or_default();
+        let separator = [',', ';', '\t'].into_iter().rev().max_by_key(|sign| first.matches(*sign).count()).unwrap_or(',') as u8;
         let mut reader = csv::ReaderBuilder::new().delimiter(separator).trim(csv::Trim::All).from_reader(bytes);
         let headers: Arc<[String]> = reader.headers().map_err(|error| error.to_string())?.iter().map(str::to_owned).collect();
         if headers.iter().any(String::is_empty) || headers.is_empty() {

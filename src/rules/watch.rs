@@ -41,18 +41,17 @@ impl Watch {
         allocator::start_counting();
         Self(())
     }
+}
 
-    /// The next call of the same run begins: what was done so far stays counted.
-    pub(super) fn next_call(&self) {
-        EARLIER.set(EARLIER.get() + PRESENT.get());
-        PRESENT.set(0);
-    }
+/// The next call of the same run begins: what was done so far stays counted.
+pub(super) fn next_call() {
+    EARLIER.set(EARLIER.get() + PRESENT.get());
+    PRESENT.set(0);
+}
 
-    /// What a word wanted to stop for where it could not say so itself.
-    pub(super) fn take_pending(&self) -> Option<Stopped> {
-        PENDING.set(false);
-        STOPPED.take()
-    }
+/// What a word wanted to stop for where it could not say so itself.
+pub(super) fn take_pending() -> Option<Stopped> {
+    if PENDING.replace(false) { STOPPED.take() } else { None }
 }
 
 impl Drop for Watch {
@@ -84,21 +83,21 @@ pub(super) fn progress(operations: u64) -> Option<Dynamic> {
     }
     if EARLIER.get() + operations > OPERATIONS_MAX {
         let message = "loops for ever: more than 1,000,000 operations";
-        return stop(codes::OPERATIONS, message, "work on fewer rows, or leave the loop with `break`");
+        return Some(stop(codes::OPERATIONS, message, "work on fewer rows, or leave the loop with `break`"));
     }
     let taken = allocator::taken();
     if taken > MEMORY_BYTES_MAX {
         let message = format!("holds more than {} MB of memory", MEMORY_BYTES_MAX >> 20);
-        return stop(codes::MEMORY_LIMIT, message, "keep fewer or shorter values");
+        return Some(stop(codes::MEMORY_LIMIT, message, "keep fewer or shorter values"));
     }
     if operations.is_multiple_of(OPERATIONS_A_LOOK) && EXPIRED.with_borrow(|expired| expired.as_ref().is_some_and(|over| over()))
     {
-        return stop(codes::WALL_TIME, "took too long", "");
+        return Some(stop(codes::WALL_TIME, "took too long", ""));
     }
     None
 }
 
-fn stop(code: &'static str, message: impl Into<String>, hint: &str) -> Option<Dynamic> {
+fn stop(code: &'static str, message: impl Into<String>, hint: &str) -> Dynamic {
     let hint = (!hint.is_empty()).then(|| hint.to_owned());
-    Some(Dynamic::from(Stopped::nowhere(Stop::Fault { code, message: message.into(), hint })))
+    Dynamic::from(Stopped::nowhere(Stop::Fault { code, message: message.into(), hint }))
 }

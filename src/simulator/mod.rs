@@ -24,4 +24,4 @@ mod stories;
 mod transport;
 
 pub use receiver::{AskReply, Received, Receiver, ReceiverOptions};
-pub use server::{MailboxSeed, Options, Simulator, SimulatorError};
+pub use server::{MailboxSeed, Options, Simulator, SimulatorError, Strangers};

@@ -29,6 +29,15 @@ pub struct MailboxSeed {
     pub mail: Vec<Vec<u8>>,
 }
 
+/// What becomes of mail to addresses of our own domains that have no mailbox here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strangers {
+    /// It comes back: nobody has this address.
+    Bounce,
+    /// It arrives with a colleague whose mailbox is not simulated.
+    Colleagues,
+}
+
 /// What a tenant is made of.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -42,6 +51,8 @@ pub struct Options {
     pub client: Option<(String, String)>,
     /// How long a sent draft stays a draft before it moves to Sent Items.
     pub sent_delay: Duration,
+    /// What becomes of mail to addresses of our own domains that have no mailbox here.
+    pub strangers: Strangers,
     /// How long an access token holds.
     pub token_lifetime: Duration,
     /// How long every Graph call takes at least.
@@ -61,6 +72,7 @@ impl Options {
             seed: 1,
             client: None,
             sent_delay: Duration::from_millis(300),
+            strangers: Strangers::Bounce,
             token_lifetime: Duration::from_secs(3599),
             latency: Duration::ZERO,
             concurrent_max: Some(4),
@@ -183,6 +195,7 @@ fn tenant_of(options: Options) -> Result<Tenant, SimulatorError> {
         client: options.client,
         token_lifetime: options.token_lifetime,
         sent_delay: options.sent_delay,
+        strangers: options.strangers,
         concurrent_max: options.concurrent_max,
         outgoing: VecDeque::new(),
         queued: Arc::new(Notify::new()),

@@ -7,6 +7,7 @@ use super::ledger::Cause;
 use super::mail_in::{self, Trace};
 use super::mail_out::{Audience, date, render};
 use super::routes::{Keep, message_facts};
+use super::server::Strangers;
 use super::state::{ChangeKind, Key, Message, Refusal, Tenant, WellKnown, domain};
 
 /// A mail accepted for sending, as it was at that moment.
@@ -58,7 +59,7 @@ pub(crate) fn run(tenant: &mut Tenant) {
             if tenant.mailboxes.contains_key(recipient) {
                 // Known to be there: the refusal cannot happen.
                 let _ = deliver(tenant, recipient, &mail.raw, &cause());
-            } else if tenant.owns_domain_of(recipient) {
+            } else if tenant.owns_domain_of(recipient) && tenant.strangers == Strangers::Bounce {
                 let report = non_delivery_report(tenant, &mail, recipient);
                 let _ = deliver(tenant, &mail.mailbox, &report, &cause());
             }

@@ -35,7 +35,7 @@ impl Checked<'_> {
             return self.unknown(call);
         }
         if !own.is_some_and(|numbers| numbers.contains(&given)) && !words.is_some_and(|numbers| numbers.contains(&given)) {
-            self.parameters(call, given, own.or(words).cloned().unwrap_or_default(), 0);
+            self.parameters(call, given, &own.or(words).cloned().unwrap_or_default(), 0);
         }
     }
 
@@ -50,7 +50,7 @@ impl Checked<'_> {
             return self.unknown(call);
         }
         if !own.is_some_and(|numbers| numbers.contains(&given)) && !words.is_some_and(|numbers| numbers.contains(&(given + 1))) {
-            self.parameters(call, given, words.or(own).cloned().unwrap_or_default(), 1);
+            self.parameters(call, given, &words.or(own).cloned().unwrap_or_default(), 1);
         }
     }
 
@@ -68,7 +68,7 @@ impl Checked<'_> {
                 Complaint::new(codes::UNKNOWN_FUNCTION, message, call.position).hint_if(hint)
             }
             Some(numbers) if !numbers.contains(&call.arguments.len()) => {
-                return self.parameters(call, call.arguments.len(), numbers.clone(), 0);
+                return self.parameters(call, call.arguments.len(), &numbers.clone(), 0);
             }
             Some(_) => return,
         };
@@ -93,7 +93,7 @@ impl Checked<'_> {
         self.complaints.push(Complaint::new(codes::UNKNOWN_FUNCTION, message, call.position).hint_if(hint));
     }
 
-    fn parameters(&mut self, call: &Call, given: usize, numbers: BTreeSet<usize>, receiver: usize) {
+    fn parameters(&mut self, call: &Call, given: usize, numbers: &BTreeSet<usize>, receiver: usize) {
         let taken: Vec<String> =
             numbers.iter().filter_map(|number| number.checked_sub(receiver)).map(|number| number.to_string()).collect();
         let parameters = if taken == ["1"] { "parameter" } else { "parameters" };

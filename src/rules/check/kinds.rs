@@ -53,16 +53,16 @@ impl Kinds {
     fn of_expression(&self, expression: &Expr) -> Option<&'static str> {
         match expression {
             Expr::Variable(variable, ..) => self.0.get(variable.1.as_str()).copied().flatten(),
-            Expr::Dot(parts, ..) => self.of_chain(self.of_expression(&parts.lhs)?, &parts.rhs),
+            Expr::Dot(parts, ..) => Self::of_chain(self.of_expression(&parts.lhs)?, &parts.rhs),
             _ => None,
         }
     }
 
-    fn of_chain(&self, kind: &'static str, step: &Expr) -> Option<&'static str> {
+    fn of_chain(kind: &'static str, step: &Expr) -> Option<&'static str> {
         match step {
             Expr::Property(parts, _) => gives(kind, &parts.2),
             Expr::MethodCall(call, _) => gives(kind, &call.name),
-            Expr::Dot(parts, ..) => self.of_chain(self.of_chain(kind, &parts.lhs)?, &parts.rhs),
+            Expr::Dot(parts, ..) => Self::of_chain(Self::of_chain(kind, &parts.lhs)?, &parts.rhs),
             _ => None,
         }
     }

@@ -55,17 +55,13 @@ pub(super) fn check(engine: &Engine, scripts: &[Script], imports: &Imports, know
 impl Checked<'_> {
     fn node(&mut self, node: &ASTNode) {
         match node {
-            ASTNode::Stmt(Stmt::FnCall(call, position)) | ASTNode::Expr(Expr::FnCall(call, position)) => {
-                if call.op_token.is_none() {
-                    let call = Call {
-                        name: &call.name,
-                        namespace: &call.namespace.to_string(),
-                        arguments: &call.args,
-                        position: *position,
-                    };
-                    self.function(&call);
-                    self.literals(&call);
-                }
+            ASTNode::Stmt(Stmt::FnCall(call, position)) | ASTNode::Expr(Expr::FnCall(call, position))
+                if call.op_token.is_none() =>
+            {
+                let call =
+                    Call { name: &call.name, namespace: &call.namespace.to_string(), arguments: &call.args, position: *position };
+                self.function(&call);
+                self.literals(&call);
             }
             ASTNode::Expr(Expr::MethodCall(call, position)) => {
                 let call = Call { name: &call.name, namespace: "", arguments: &call.args, position: *position };

@@ -148,9 +148,9 @@ fn read(it: &AttachmentValue, read: impl FnOnce(&Attachment) -> Dynamic) -> Dyna
 
 /// The positions of the attachments that a glob means.
 fn meant(context: &NativeCallContext, mail: &Arc<Facts>, glob: &str) -> Word<Vec<usize>> {
-    let content = needs(context, || mail.message.content())?;
+    let opened = needs(context, || mail.message.content())?;
     let mut positions = Vec::new();
-    for (position, attachment) in content.attachments().iter().enumerate() {
+    for (position, attachment) in opened.attachments().iter().enumerate() {
         if is_meant(context, attachment, glob)? {
             positions.push(position);
         }

@@ -109,9 +109,9 @@ pub(super) fn register(engine: &mut Engine) {
         Ok(Dynamic::from(tables.iter().map(rows).collect::<Array>()))
     });
     word::<MailValue>(engine, "select", &[text()], &Absent::Nothing, |context, mail, given| {
-        let content = needs(context, || mail.0.message.content())?;
-        watch::charge(content.html().map_or(0, str::len));
-        match allocator::uncounted(|| content.select(&given.text(0))) {
+        let opened = needs(context, || mail.0.message.content())?;
+        watch::charge(opened.html().map_or(0, str::len));
+        match allocator::uncounted(|| opened.select(&given.text(0))) {
             Ok(found) => Ok(texts_of(found.iter().map(String::as_str))),
             Err(message) => fault(context, codes::PATTERN, message, ""),
         }
@@ -125,9 +125,9 @@ pub(super) fn register(engine: &mut Engine) {
         Ok(Dynamic::from(links.iter().map(|found| link(&found.text, &found.url)).collect::<Array>()))
     });
     word::<MailValue>(engine, "data", &[text()], &Absent::Nothing, |context, mail, given| {
-        let content = needs(context, || mail.0.message.content())?;
-        watch::charge(content.html().map_or(0, str::len));
-        let found = allocator::uncounted(|| content.data(&given.text(0)));
+        let opened = needs(context, || mail.0.message.content())?;
+        watch::charge(opened.html().map_or(0, str::len));
+        let found = allocator::uncounted(|| opened.data(&given.text(0)));
         Ok(Dynamic::from(found.iter().map(from_json).collect::<Array>()))
     });
     fact::<MailValue>(engine, "language", |context, mail| {
@@ -138,13 +138,11 @@ pub(super) fn register(engine: &mut Engine) {
 
 fn register_rows(engine: &mut Engine) {
     engine.register_indexer_get(|context: NativeCallContext, row: &mut Row, column: ImmutableString| -> Word<Dynamic> {
-        match row.cell(&column) {
-            Some(cell) => Ok(text_or_absent(Some(cell))),
-            None => {
-                let message = format!("no column `{column}`; there are: {}", row.headers().join(", "));
-                fault(&context, codes::NO_COLUMN, message, "")
-            }
+        if let Some(cell) = row.cell(&column) {
+            return Ok(text_or_absent(Some(cell)));
         }
+        let message = format!("no column `{column}`; there are: {}", row.headers().join(", "));
+        fault(&context, codes::NO_COLUMN, message, "")
     });
     word::<Row>(engine, "get", &[text()], &Absent::Nothing, |_, row, given| Ok(text_or_absent(row.cell(&given.text(0)))));
     word::<Row>(engine, "contains", &[text()], &Absent::False, |_, row, given| Ok(row.cell(&given.text(0)).is_some().into()));
@@ -181,10 +179,10 @@ pub(super) fn limited(
 
 fn table(context: &NativeCallContext, mail: &MailValue, given: &Given) -> Word<Dynamic> {
     let names = if given.value(0).is_array() { texts(context, &given.value(0))? } else { given.texts() };
-    let content = needs(context, || mail.0.message.content())?;
-    watch::charge(content.html().map_or(0, str::len));
+    let opened = needs(context, || mail.0.message.content())?;
+    watch::charge(opened.html().map_or(0, str::len));
     let columns: Vec<&str> = names.iter().map(ImmutableString::as_str).collect();
-    match allocator::uncounted(|| content.table(&columns)) {
+    match allocator::uncounted(|| opened.table(&columns)) {
         TableSearch::None => Ok(Dynamic::UNIT),
         TableSearch::One(table) => Ok(rows(&table)),
         TableSearch::Several(tables) => park(context, format!("{} tables have the columns {}", tables.len(), columns.join(", "))),

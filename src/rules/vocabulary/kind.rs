@@ -136,8 +136,8 @@ fn has_attachment(context: &NativeCallContext, mail: &MailValue, glob: &str) -> 
     if !mail.0.message.envelope.has_attachments {
         return Ok(Dynamic::FALSE);
     }
-    let content = needs(context, || mail.0.message.content())?;
-    for attachment in content.attachments() {
+    let opened = needs(context, || mail.0.message.content())?;
+    for attachment in opened.attachments() {
         if is_meant(context, attachment, glob)? {
             return Ok(Dynamic::TRUE);
         }

@@ -138,6 +138,7 @@ fn forward(context: &NativeCallContext, given: &Given) -> Word<Dynamic> {
         let sender = envelope.from.iter().chain(&envelope.sender).chain(&envelope.reply_to).any(|from| from.is(address));
         sender.then(|| format!("{address} is the sender"))
     });
+    let withheld = withheld.map_or_else(|| came_back(context, &run, &to), |reason| Ok(Some(reason)))?;
     plan(context, Action::Forward(Forward { to, note }), withheld)
 }
 
@@ -179,7 +180,17 @@ fn send(context: &NativeCallContext, given: &Given) -> Word<Dynamic> {
             .map_or(Ok(Value::Object(serde_json::Map::new())), |data| json(context, data, "the template's data"))?,
         attach: map.get("attach").map_or(Ok(Vec::new()), |value| attachments(context, value))?,
     };
-    plan(context, Action::Send(mail), None)
+    let withheld = came_back(context, &run, &mail.to)?;
+    plan(context, Action::Send(mail), withheld)
+}
+
+/// Mail about a bounce to an address that has just bounced would come back for ever.
+fn came_back(context: &NativeCallContext, run: &Run, to: &[String]) -> Word<Option<String>> {
+    let message = &run.input.message;
+    let bounce = if needs(context, || message.is_bounce())? { needs(context, || message.bounce())? } else { None };
+    let failed = bounce.map(|bounce| bounce.recipients).unwrap_or_default();
+    let back = to.iter().find(|address| failed.iter().any(|recipient| recipient.address.eq_ignore_ascii_case(address)));
+    Ok(back.map(|address| format!("mail to {address} has just come back")))
 }
 
 fn template(context: &NativeCallContext, run: &Run, name: &str) -> Word<String> {
@@ -254,5 +265,5 @@ fn attachments(context: &NativeCallContext, value: &Dynamic) -> Word<Vec<String>
     };
     let plain =
         value.as_array_ref().map_or_else(|_| one(value), |list| Dynamic::from(list.iter().map(one).collect::<rhai::Array>()));
-    Ok(texts(context, &plain)?.iter().map(|name| name.to_string()).collect())
+    Ok(texts(context, &plain)?.iter().map(ToString::to_string).collect())
 }

@@ -138,13 +138,11 @@ pub(super) fn texts(context: &NativeCallContext, value: &Dynamic) -> Word<Vec<Im
     };
     let mut texts = Vec::with_capacity(list.len());
     for item in list.iter() {
-        match item.as_immutable_string_ref() {
-            Ok(text) => texts.push(text.clone()),
-            Err(_) => {
-                let message = format!("`{}` takes a list of texts; {} is in it", context.fn_name(), kind_of(item));
-                return fault(context, codes::VALUE, message, "");
-            }
-        }
+        let Ok(text) = item.as_immutable_string_ref() else {
+            let message = format!("`{}` takes a list of texts; {} is in it", context.fn_name(), kind_of(item));
+            return fault(context, codes::VALUE, message, "");
+        };
+        texts.push(text.clone());
     }
     Ok(texts)
 }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use super::server::Strangers;
 use super::faults::FaultTable;
 use super::ledger::Ledger;
 use super::transport::Submitted;
@@ -41,6 +42,7 @@ pub(crate) struct Tenant {
     pub client: Option<(String, String)>,
     pub token_lifetime: Duration,
     pub sent_delay: Duration,
+    pub strangers: Strangers,
     /// How many requests a mailbox takes at once; `None` takes any number.
     pub concurrent_max: Option<usize>,
     /// Accepted for sending, in the order in which they are due.
