@@ -123,7 +123,9 @@ impl Executor {
             return if sending && error.is_gone() {
                 Event::OutcomeUnknown { after_ms: 0, reason }
             } else {
-                Event::Deferred { after_ms: ms(self.patience.retry(action.attempt + 1).min(self.patience.look_again)), reason }
+                // Reading anew mends it; only what goes on conflicting waits.
+                let after_ms = if action.attempt == 0 { 0 } else { ms(self.patience.retry(action.attempt)) };
+                Event::Deferred { after_ms, reason }
             };
         }
         self.by_verdict(action, error.verdict(), reason)

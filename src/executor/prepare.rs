@@ -101,7 +101,8 @@ impl Executor {
 
     async fn prepare_patch(&self, work: &mut Work<'_>, actions: &[ActionRow]) -> Result<Prepared, GraphError> {
         // What the listing said holds as long as the etag does; otherwise what people set meanwhile would be lost.
-        let fresh = actions.iter().all(|action| action.attempt == 0) && work.seen.is_none();
+        let untried = actions.iter().all(|action| action.attempt == 0);
+        let fresh = untried && work.seen.is_none() && !work.turn.has_changed_message;
         let (categories, etag) = match (&work.turn.envelope.etag, fresh) {
             (Some(etag), true) => (work.turn.envelope.categories.clone(), Some(etag.clone())),
             _ => match self.state(work).await? {

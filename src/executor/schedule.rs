@@ -80,6 +80,7 @@ mod tests {
             rule_set: "7f".into(),
             actions,
             results: std::collections::BTreeMap::new(),
+            has_changed_message: false,
         }
     }
 

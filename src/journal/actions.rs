@@ -28,6 +28,8 @@ pub struct Turn {
     pub actions: Vec<ActionRow>,
     /// What the done ones gave, by position in the plan.
     pub results: BTreeMap<usize, Value>,
+    /// A done one has changed the message itself: what the listing said about it no longer holds.
+    pub has_changed_message: bool,
 }
 
 /// One action that is not done.
@@ -230,6 +232,7 @@ fn turn(connection: &Connection, row: Row) -> Result<Turn, StepError> {
         rule_set: RuleSetHash::new(rule_set),
         actions: Vec::new(),
         results: BTreeMap::new(),
+        has_changed_message: false,
     };
     let mut statement = connection.prepare_cached(
         "SELECT id, ordinal, body, status, step, progress, attempt, looks, unclear_at, due_at, result
@@ -243,6 +246,7 @@ fn turn(connection: &Connection, row: Row) -> Result<Turn, StepError> {
         if status == Status::Done {
             let result: Option<String> = row.get(10)?;
             turn.results.insert(ordinal, result.map(|text| from_json(&text)).transpose()?.unwrap_or_default());
+            turn.has_changed_message |= from_json::<PlannedAction>(&row.get::<_, String>(2)?)?.action.changes_message();
             continue;
         }
         turn.actions.push(ActionRow {

@@ -185,6 +185,11 @@ impl Action {
         }
     }
 
+    /// Whether the message itself is not the same after it.
+    pub fn changes_message(&self) -> bool {
+        !matches!(self, Self::Post { .. } | Self::PostEach { .. } | Self::Copy { .. } | Self::DraftReply(_)) && !self.sends_mail()
+    }
+
     /// Whether mail leaves the mailbox by it.
     pub fn sends_mail(&self) -> bool {
         matches!(self, Self::Reply(_) | Self::ReplyAll(_) | Self::Forward(_) | Self::Send(_))
