@@ -100,7 +100,8 @@ impl Daemon {
         let journal = Journal::open(&config.state, clock.clone())?;
 
         let (stop, stopped) = watch::channel(false);
-        let mut engine = Self { journal: journal.clone(), tasks: JoinSet::new(), stop, nudges: BTreeMap::new(), address, _lock: lock };
+        let mut engine =
+            Self { journal: journal.clone(), tasks: JoinSet::new(), stop, nudges: BTreeMap::new(), address, _lock: lock };
         let health = Health::default();
         let mut decided = BTreeMap::new();
         let mut served = BTreeMap::new();

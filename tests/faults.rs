@@ -62,10 +62,8 @@ async fn whatever_fails_once_each_effect_happens_exactly_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_post_is_repeated_under_its_key_where_the_receiver_honours_it_and_left_to_a_person_where_not() {
-    let rules = [(
-        "10-a.rhai",
-        "//! Posts.\nfn then(mail) { post(mail.subject, #{ id: mail.message_id }); categorise(\"Posted\"); }\n",
-    )];
+    let rules =
+        [("10-a.rhai", "//! Posts.\nfn then(mail) { post(mail.subject, #{ id: mail.message_id }); categorise(\"Posted\"); }\n")];
     let mut world = World::new(&rules).await;
     for fault in ["reset_after_effect", "500_after_effect", "timeout_after_effect", "503"] {
         world.receiver.script(&json!({ "on": "post", "fault": fault, "times": 1 })).unwrap();
@@ -81,7 +79,10 @@ async fn a_post_is_repeated_under_its_key_where_the_receiver_honours_it_and_left
     assert_eq!(statuses(&lines[0]), ["parked", "due"]);
     let journal = world.engine.as_ref().unwrap().journal();
     let parked = journal.parked().await.unwrap();
-    assert!(parked[0].reason.starts_with("`once` promises nothing about repeats: ask there whether the record with key"), "{parked:?}");
+    assert!(
+        parked[0].reason.starts_with("`once` promises nothing about repeats: ask there whether the record with key"),
+        "{parked:?}"
+    );
     journal.skip(&parked[0].id, "ana").await.unwrap();
     let lines = world.settled(2).await;
     assert_eq!(statuses(&lines[0]), ["done", "done"]);
@@ -119,8 +120,10 @@ async fn a_send_whose_draft_never_left_is_sent_once_more_only_after_it_settled()
     assert_eq!((statuses(&lines[0]), world.count("sent"), world.count("draft_created")), (vec!["done"; 5], 1, 1));
 }
 
-const MOVES: [(&str, &str); 1] =
-    [("10-a.rhai", "//! Moves.\nfn then(mail) { post(\"erp\", #{ id: mail.message_id }); categorise(\"Seen\"); move_to(\"Done\"); }\n")];
+const MOVES: [(&str, &str); 1] = [(
+    "10-a.rhai",
+    "//! Moves.\nfn then(mail) { post(\"erp\", #{ id: mail.message_id }); categorise(\"Seen\"); move_to(\"Done\"); }\n",
+)];
 
 /// A world in which one message waits for its endpoint, and the id the tenant gave it.
 async fn waiting(world: &mut World) -> String {
@@ -187,7 +190,10 @@ async fn a_folder_that_a_person_deletes_is_made_again_or_the_move_waits_for_a_pe
     world.until("the move is rejected", |counts, _| counts.waiting == 1).await;
     let parked = world.engine.as_ref().unwrap().journal().parked().await.unwrap();
     world.stop().await;
-    assert_eq!(parked[0].reason, "there is no folder `Done`; make it, or set `create_folders = true` for the mailbox, then retry");
+    assert_eq!(
+        parked[0].reason,
+        "there is no folder `Done`; make it, or set `create_folders = true` for the mailbox, then retry"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

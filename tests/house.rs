@@ -84,10 +84,12 @@ fn modules_use_only_whom_they_may() {
             continue;
         }
         for found in word.captures_iter(&running_code(text)) {
-            for to in found[1].split(|letter: char| !letter.is_ascii_lowercase() && letter != '_').filter(|word| !word.is_empty()) {
+            for to in found[1].split(|letter: char| !letter.is_ascii_lowercase() && letter != '_').filter(|word| !word.is_empty())
+            {
                 let known = LEAVES.contains(&to) || edges.contains_key(to);
                 let simulator_alone = from == "simulator" && VALUES.contains(&to);
-                let fine = to == from || LEAVES.contains(&to) || (VALUES.contains(&to) && !simulator_alone) || allowed.contains(&to);
+                let fine =
+                    to == from || LEAVES.contains(&to) || (VALUES.contains(&to) && !simulator_alone) || allowed.contains(&to);
                 let clock = to == "clock" && WITHOUT_CLOCK.contains(&from.as_str());
                 if known && (!fine || clock) {
                     wrong.insert(format!("{from} uses {to} ({})", path.display()));
@@ -101,7 +103,8 @@ fn modules_use_only_whom_they_may() {
 #[test]
 fn every_module_of_the_map_has_its_rule() {
     let named: BTreeSet<String> = EDGES.iter().map(|(name, _)| (*name).to_owned()).chain(LEAVES.map(str::to_owned)).collect();
-    let found: BTreeSet<String> = sources().iter().map(|(path, _)| module(path)).filter(|name| name != "lib" && name != "main").collect();
+    let found: BTreeSet<String> =
+        sources().iter().map(|(path, _)| module(path)).filter(|name| name != "lib" && name != "main").collect();
     assert_eq!(found.difference(&named).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 

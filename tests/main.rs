@@ -3,5 +3,6 @@
 
 mod faults;
 mod house;
+mod trouble;
 mod whole;
 mod world;

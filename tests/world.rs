@@ -48,12 +48,24 @@ impl World {
         mailbox.poll = Duration::from_millis(50);
         mailbox.create_folders = true;
         mailbox.replies.per_minute = 10_000;
-        let erp = EndpointConfig { idempotent: Some(Duration::from_secs(86_400)), timeout: Duration::from_secs(2), ..EndpointConfig::new(format!("{}/erp", receiver.base_url())) };
+        let erp = EndpointConfig {
+            idempotent: Some(Duration::from_secs(86_400)),
+            timeout: Duration::from_secs(2),
+            ..EndpointConfig::new(format!("{}/erp", receiver.base_url()))
+        };
         let once = EndpointConfig { idempotent: None, ..EndpointConfig::new(format!("{}/once", receiver.base_url())) };
         let config = Config {
             file: dir.path().join("postroom.toml"),
-            tenant: Tenant { id: "contoso.onmicrosoft.com".into(), client_id: "app".into(), client_secret: SecretSetting::given("secret") },
-            graph: GraphAccess { base_url: format!("{}/v1.0", tenant.base_url()), login_url: tenant.base_url(), timeout: Duration::from_secs(2) },
+            tenant: Tenant {
+                id: "contoso.onmicrosoft.com".into(),
+                client_id: "app".into(),
+                client_secret: SecretSetting::given("secret"),
+            },
+            graph: GraphAccess {
+                base_url: format!("{}/v1.0", tenant.base_url()),
+                login_url: tenant.base_url(),
+                timeout: Duration::from_secs(2),
+            },
             mailboxes: BTreeMap::from([(MailboxName::new("invoices"), mailbox)]),
             endpoints: BTreeMap::from([(EndpointName::new("erp"), erp), (EndpointName::new("once"), once)]),
             state: dir.path().join("postroom.db"),
@@ -142,7 +154,9 @@ impl World {
     pub fn effects(&self) -> Vec<String> {
         let ledger = self.tenant.ledger();
         let entries = ledger.as_array().unwrap();
-        let ours = entries.iter().filter(|entry| entry["effect"] != "delivered" && entry["by"] != "person" && entry["by"] != "transport");
+        let ours = entries
+            .iter()
+            .filter(|entry| entry["effect"] != "delivered" && entry["by"] != "person" && entry["by"] != "transport");
         ours.map(|entry| entry["effect"].as_str().unwrap().to_owned()).collect()
     }
 
@@ -155,7 +169,8 @@ impl World {
     pub fn folders(&self) -> Value {
         let shown = self.tenant.mailbox(MAILBOX).unwrap();
         let folders = shown["folders"].as_object().unwrap().iter().filter_map(|(path, messages)| {
-            let mut subjects: Vec<&str> = messages.as_array()?.iter().map(|message| message["subject"].as_str().unwrap_or("")).collect();
+            let mut subjects: Vec<&str> =
+                messages.as_array()?.iter().map(|message| message["subject"].as_str().unwrap_or("")).collect();
             subjects.sort_unstable();
             (!subjects.is_empty()).then(|| (path.clone(), json!(subjects)))
         });
@@ -169,7 +184,11 @@ impl World {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        assert!(tokio::time::timeout(PATIENCE_OF_A_STORY, looking).await.is_ok(), "never came: {expected}; there is {}", self.folders());
+        assert!(
+            tokio::time::timeout(PATIENCE_OF_A_STORY, looking).await.is_ok(),
+            "never came: {expected}; there is {}",
+            self.folders()
+        );
     }
 
     /// What the receiver took, once each.
@@ -222,6 +241,10 @@ impl World {
                 page = self.page().await;
             }
         };
-        assert!(tokio::time::timeout(PATIENCE_OF_A_STORY, looking).await.is_ok(), "never came: {what}; there is {}", self.page().await);
+        assert!(
+            tokio::time::timeout(PATIENCE_OF_A_STORY, looking).await.is_ok(),
+            "never came: {what}; there is {}",
+            self.page().await
+        );
     }
 }

@@ -168,7 +168,12 @@ fn asks(config: &Config) -> anyhow::Result<Vec<AskReply>> {
     let mut asks = Vec::new();
     for name in config.mailboxes.keys() {
         for answer in replay::answers_of(&fixtures_dir(config, name)).map_err(|problem| anyhow::anyhow!(problem))? {
-            asks.push(AskReply { path: format!("/{}", answer.endpoint), request: answer.request, status: 200, reply: answer.reply });
+            asks.push(AskReply {
+                path: format!("/{}", answer.endpoint),
+                request: answer.request,
+                status: 200,
+                reply: answer.reply,
+            });
         }
     }
     Ok(asks)
@@ -213,7 +218,8 @@ async fn work_off(engine: &Daemon, samples: &[Sample]) -> anyhow::Result<Exit> {
         }
         if since.elapsed() > STUCK {
             let (messages, undecided, open) = state;
-            let what = format!("{messages} messages, {undecided} undecided and {open} actions open: nothing changed for {STUCK:?}");
+            let what =
+                format!("{messages} messages, {undecided} undecided and {open} actions open: nothing changed for {STUCK:?}");
             return Err(OutsideError(what).into());
         }
     }
@@ -239,7 +245,13 @@ fn report(samples: &[Sample], lines: Vec<MessageLine>) -> String {
         let found = left.values().find(|line| is_it(line)).map(|line| line.row);
         match found.and_then(|row| left.remove(&row)) {
             Some(line) => rows.push(report_line(&sample.file, &line)),
-            None => rows.push(vec![sample.mailbox.to_string(), sample.file.clone(), String::new(), String::new(), "not seen".to_owned()]),
+            None => rows.push(vec![
+                sample.mailbox.to_string(),
+                sample.file.clone(),
+                String::new(),
+                String::new(),
+                "not seen".to_owned(),
+            ]),
         }
     }
     let more = left.len();

@@ -37,7 +37,12 @@ pub(super) fn run(args: &ExplainArgs, config: &Config) -> anyhow::Result<Exit> {
 fn told(story: &Story) -> String {
     let message = &story.message;
     let mut lines = vec![
-        format!("{}  (message {} in {})", if message.subject.is_empty() { "(no subject)" } else { &message.subject }, message.row, message.mailbox),
+        format!(
+            "{}  (message {} in {})",
+            if message.subject.is_empty() { "(no subject)" } else { &message.subject },
+            message.row,
+            message.mailbox
+        ),
         format!("from {}  {}", message.sender, message.message_id.as_deref().unwrap_or("(no Message-ID)")),
         String::new(),
     ];

@@ -92,10 +92,12 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Parked(args) => configured(config, |config| parked::run(args, config)),
         Command::Sim(args) => sim::run(args),
     };
-    ended.unwrap_or_else(|error| {
-        tell(&format!("postroom: {error:#}"));
-        exit_of(&error)
-    }).into()
+    ended
+        .unwrap_or_else(|error| {
+            tell(&format!("postroom: {error:#}"));
+            exit_of(&error)
+        })
+        .into()
 }
 
 /// A failure of the world outside: exit code 3.

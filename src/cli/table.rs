@@ -3,7 +3,8 @@
 /// Lays rows out in columns; the first row is the heading. The last column is not padded, over-long cells are cut.
 pub(super) fn table(rows: &[Vec<String>], widths_max: &[usize]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let cell = |row: &Vec<String>, column: usize| cut(row.get(column).map_or("", String::as_str), widths_max.get(column).copied());
+    let cell =
+        |row: &Vec<String>, column: usize| cut(row.get(column).map_or("", String::as_str), widths_max.get(column).copied());
     let width = |column: usize| rows.iter().map(|row| cell(row, column).chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let line = |row: &Vec<String>| {

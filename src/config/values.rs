@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-
 /// `500ms`, `60s`, `5m`, `24h`, `7d`; more than nothing.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration; write a number and ms, s, m, h or d: \"60s\"");

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{DECISIONS_MAX, DecidedMailbox, Decider};
 use crate::graph::ErrorKind;
-use crate::journal::{Journal, JournalError, Recorded, Undecided, Undone};
 use crate::ids::MailboxName;
+use crate::journal::{Journal, JournalError, Recorded, Undecided, Undone};
 use crate::mail::{Content, Message};
 use crate::plan::{Answers, Question};
 use crate::rules::{self, Decided, Decision, Input, Memory, RuleSet, codes};
@@ -95,12 +95,21 @@ impl Decider {
     async fn run_rules(&self, set: &Arc<RuleSet>, message: &Message, answers: &Answers, mailbox: &MailboxName) -> Decided {
         let decided = self.run_once(set, message, answers, mailbox, 1).await;
         match &decided.decision {
-            Decision::Faulted(fault) if fault.code == codes::WALL_TIME => self.run_once(set, message, answers, mailbox, DECISIONS_MAX).await,
+            Decision::Faulted(fault) if fault.code == codes::WALL_TIME => {
+                self.run_once(set, message, answers, mailbox, DECISIONS_MAX).await
+            }
             _ => decided,
         }
     }
 
-    async fn run_once(&self, set: &Arc<RuleSet>, message: &Message, answers: &Answers, mailbox: &MailboxName, permits: u32) -> Decided {
+    async fn run_once(
+        &self,
+        set: &Arc<RuleSet>,
+        message: &Message,
+        answers: &Answers,
+        mailbox: &MailboxName,
+        permits: u32,
+    ) -> Decided {
         let permit = self.running.acquire_many(permits).await;
         let stopwatch = self.clock.stopwatch();
         let input = Input {
@@ -114,7 +123,12 @@ impl Decider {
         let decided = tokio::task::spawn_blocking(move || rules::decide(&set, &input)).await;
         drop(permit);
         decided.unwrap_or_else(|panic| Decided {
-            decision: Decision::Parked { reason: format!("the rules could not be run: {panic}"), rule: None, file: None, line: None },
+            decision: Decision::Parked {
+                reason: format!("the rules could not be run: {panic}"),
+                rule: None,
+                file: None,
+                line: None,
+            },
             rules: Vec::new(),
             trace: Vec::new(),
             notes: Vec::new(),
@@ -122,7 +136,12 @@ impl Decider {
     }
 
     /// Answers the first of the questions.
-    async fn fetch(&self, mailbox: &DecidedMailbox, undecided: &Undecided, message: &mut Message) -> Result<Answered, JournalError> {
+    async fn fetch(
+        &self,
+        mailbox: &DecidedMailbox,
+        undecided: &Undecided,
+        message: &mut Message,
+    ) -> Result<Answered, JournalError> {
         let Some(id) = &undecided.envelope.id else {
             return self.end(undecided, Undone::Parked("the message has no id".to_owned())).await;
         };

@@ -48,7 +48,12 @@ pub struct Decider {
 
 impl Decider {
     /// A decider for these mailboxes.
-    pub fn new(journal: Journal, mailboxes: BTreeMap<MailboxName, DecidedMailbox>, endpoints: std::sync::Arc<Endpoints>, clock: Clock) -> Self {
+    pub fn new(
+        journal: Journal,
+        mailboxes: BTreeMap<MailboxName, DecidedMailbox>,
+        endpoints: std::sync::Arc<Endpoints>,
+        clock: Clock,
+    ) -> Self {
         Self { journal, mailboxes, endpoints, clock, running: Semaphore::new(DECISIONS_MAX as usize) }
     }
 

@@ -89,7 +89,8 @@ impl RulesWatch {
         }
         let (surroundings, gate) = (self.surroundings.clone(), std::sync::Arc::clone(&self.gate));
         let tried = tokio::task::spawn_blocking(move || {
-            let set = RuleSet::load(files, surroundings).map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+            let set = RuleSet::load(files, surroundings)
+                .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
             gate(&set).map(|()| set)
         });
         match tried.await {

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::clock::Clock;
 use crate::ids::EndpointName;
+use crate::outgoing::Secret;
 use crate::verdict::Verdict;
 
 type Seen = Arc<Mutex<Vec<(String, String)>>>;

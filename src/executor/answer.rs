@@ -175,7 +175,9 @@ async fn attachments(
     let Some(id) = work.turn.envelope.id.clone() else { return Err(Obstacle::Never("the message has no id".to_owned())) };
     let raw = work.mailbox.graph.mime(&id).await.map_err(|error| match executor.later(action, &error) {
         Prepared::Tell(event) => Obstacle::Event(event),
-        Prepared::Make { .. } => Obstacle::Event(Event::Deferred { after_ms: ms(executor.patience.retry(1)), reason: error.to_string() }),
+        Prepared::Make { .. } => {
+            Obstacle::Event(Event::Deferred { after_ms: ms(executor.patience.retry(1)), reason: error.to_string() })
+        }
     })?;
     let message = Message::from_raw(raw, "");
     let content = message.content().map_err(|_| Obstacle::Never("the message has no content".to_owned()))?;

@@ -81,10 +81,9 @@ impl Executor {
                 Err(error) => Err(error),
             },
             Call::DraftForPeople { draft } => match graph.folder("drafts").await {
-                Ok(Some(drafts)) => graph
-                    .create_draft(&drafts, &draft)
-                    .await
-                    .map(|draft| Event::Done { result: json!({ "draft": draft.id }) }),
+                Ok(Some(drafts)) => {
+                    graph.create_draft(&drafts, &draft).await.map(|draft| Event::Done { result: json!({ "draft": draft.id }) })
+                }
                 Ok(None) => Ok(no_such_folder("drafts")),
                 Err(error) => Err(error),
             },
@@ -153,7 +152,11 @@ fn drafted(draft: crate::graph::DraftRef) -> Event {
 pub(super) fn posted(answer: Value, rest: Option<Rest>) -> Event {
     let Some(Rest { mut answers, count }) = rest else { return Event::Done { result: answer } };
     answers.push(answer);
-    if answers.len() < count { Event::Advanced { progress: json!({ "answers": answers }) } } else { Event::Done { result: json!(answers) } }
+    if answers.len() < count {
+        Event::Advanced { progress: json!({ "answers": answers }) }
+    } else {
+        Event::Done { result: json!(answers) }
+    }
 }
 
 fn no_such_folder(path: &str) -> Event {

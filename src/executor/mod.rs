@@ -96,7 +96,10 @@ impl Executor {
     pub async fn run(&self, mut stop: tokio::sync::watch::Receiver<bool>) -> Result<(), JournalError> {
         let doubtful = self.journal.doubt_running().await?;
         if doubtful > 0 {
-            tracing::info!(doubtful, "actions were under way when the process ended; each is looked at before anything is repeated");
+            tracing::info!(
+                doubtful,
+                "actions were under way when the process ended; each is looked at before anything is repeated"
+            );
         }
         let mut bell = self.journal.bell();
         let mut lanes = FuturesUnordered::new();

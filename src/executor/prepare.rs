@@ -36,13 +36,16 @@ impl Executor {
                     return Ok(Prepared::Tell(Event::Withheld { reason }));
                 };
                 Ok(filled(work, record).map_or_else(Prepared::Tell, |record| {
-                    let (endpoint, key, body) = (endpoint.clone(), format!("{}-{position}", action.id), record.to_string().into_bytes());
+                    let (endpoint, key, body) =
+                        (endpoint.clone(), format!("{}-{position}", action.id), record.to_string().into_bytes());
                     Prepared::make(&format!("post {}", position + 1), Call::Post { endpoint, key, body, rest: Some(rest) })
                 }))
             }
             Action::Reply(_) | Action::ReplyAll(_) | Action::DraftReply(_) | Action::Forward(_) | Action::Send(_) => {
                 return match recorded_draft(action) {
-                    Some(draft) => Ok(self.prepare_send(work, action, draft).await.unwrap_or_else(|error| self.later(action, &error))),
+                    Some(draft) => {
+                        Ok(self.prepare_send(work, action, draft).await.unwrap_or_else(|error| self.later(action, &error)))
+                    }
                     None => answer::prepare(self, work, action).await,
                 };
             }
@@ -58,7 +61,9 @@ impl Executor {
     pub(super) fn later(&self, action: &ActionRow, error: &GraphError) -> Prepared {
         Prepared::Tell(match self.after_graph_error(action, error) {
             // A look changes nothing, so nothing can be unclear after it.
-            Event::OutcomeUnknown { reason, .. } => Event::Deferred { after_ms: ms(self.patience.retry(action.attempt + 1)), reason },
+            Event::OutcomeUnknown { reason, .. } => {
+                Event::Deferred { after_ms: ms(self.patience.retry(action.attempt + 1)), reason }
+            }
             event => event,
         })
     }
@@ -80,7 +85,10 @@ impl Executor {
         let window = self.endpoints.contract(endpoint)?.idempotent?;
         let forgotten = action.attempt > 0 && u64::try_from(age_ms).unwrap_or(0) > ms(window);
         forgotten.then(|| {
-            format!("`{endpoint}` may have forgotten our key {} since the first attempt: ask there whether the record arrived", action.id)
+            format!(
+                "`{endpoint}` may have forgotten our key {} since the first attempt: ask there whether the record arrived",
+                action.id
+            )
         })
     }
 
@@ -183,7 +191,11 @@ fn gone() -> Prepared {
 /// The record with what earlier posts of the plan answered.
 fn filled(work: &Work<'_>, record: &Value) -> Result<Value, Event> {
     fill(record, &|position| work.turn.results.get(&position).cloned()).map_err(|receipt| Event::Rejected {
-        reason: format!("{receipt} is not in the answer of `{}`: {}", receipt.endpoint, work.turn.results.get(&receipt.action).unwrap_or(&json!(null))),
+        reason: format!(
+            "{receipt} is not in the answer of `{}`: {}",
+            receipt.endpoint,
+            work.turn.results.get(&receipt.action).unwrap_or(&json!(null))
+        ),
     })
 }
 

@@ -94,7 +94,11 @@ mod tests {
 
     #[test]
     fn neighbours_that_one_patch_carries_go_together() {
-        let three = turn(vec![action(0, category(), Status::Due), action(1, Action::MarkRead, Status::Due), action(2, moved(), Status::Due)]);
+        let three = turn(vec![
+            action(0, category(), Status::Due),
+            action(1, Action::MarkRead, Status::Due),
+            action(2, moved(), Status::Due),
+        ]);
         assert_eq!(next(&three, 100), Next::Perform(0..2));
         assert_eq!(next(&three, 99), Next::Nothing);
     }

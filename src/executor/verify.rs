@@ -80,7 +80,9 @@ impl Executor {
         let graph = &work.mailbox.graph;
         let Some(message_id) = &work.turn.envelope.internet_message_id else {
             return Ok(Event::Parked {
-                reason: format!("a copy was asked for and the answer was lost; the message has no Message-ID to look for in `{folder}`"),
+                reason: format!(
+                    "a copy was asked for and the answer was lost; the message has no Message-ID to look for in `{folder}`"
+                ),
             });
         };
         let copies = match graph.folder(folder).await? {
@@ -162,7 +164,9 @@ impl Executor {
             Some(window) if self.unclear_for(action) < window => {
                 self.not_yet(action, &format!("`{endpoint}` does nothing twice under one key: posted again with the same key"))
             }
-            Some(_) => Event::Parked { reason: format!("`{endpoint}` may have forgotten our key {key}: ask there whether the record arrived") },
+            Some(_) => Event::Parked {
+                reason: format!("`{endpoint}` may have forgotten our key {key}: ask there whether the record arrived"),
+            },
             None => Event::Parked {
                 reason: format!(
                     "`{endpoint}` promises nothing about repeats: ask there whether the record with key {key} arrived, then retry or skip"

@@ -166,9 +166,7 @@ impl Transport {
 
 /// The HTTP client: our TLS, no redirects, no proxy from the environment, no repeats of its own.
 fn client(base: &Url, login: &Url) -> Result<Client, GraphError> {
-    let mut builder = crate::outgoing::client()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(IDLE_TIMEOUT);
+    let mut builder = crate::outgoing::client().connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(IDLE_TIMEOUT);
     if [base, login].iter().all(|url| url.scheme() == "http") {
         // Without TLS there is nothing to verify, and a machine without root certificates can run against a simulator.
         builder = builder.tls_certs_only([]);

@@ -144,11 +144,14 @@ impl Follower {
     /// Shows and logs what is wrong, and says how long to wait.
     fn tell(&self, trouble: &Trouble, failures: usize) -> Duration {
         let (what, asked) = match trouble {
-            Trouble::Graph(error) => (error.to_string(), match error.verdict() {
-                Verdict::RetryAfter(after) => Some(after),
-                _ if error.kind == ErrorKind::CursorLost => Some(Duration::ZERO),
-                _ => None,
-            }),
+            Trouble::Graph(error) => (
+                error.to_string(),
+                match error.verdict() {
+                    Verdict::RetryAfter(after) => Some(after),
+                    _ if error.kind == ErrorKind::CursorLost => Some(Duration::ZERO),
+                    _ => None,
+                },
+            ),
             Trouble::NoFolder => (format!("there is no folder `{}`; make it or correct `folders`", self.arrival.folder), None),
             Trouble::Journal(error) => (error.to_string(), None),
         };

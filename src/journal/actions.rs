@@ -174,8 +174,10 @@ impl Journal {
         let now = self.now_ms();
         self.write(move |connection| {
             let mut statement = connection.prepare("SELECT message, id FROM action WHERE status = 'running'")?;
-            let running: Vec<(i64, String)> = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-            let event = Event::OutcomeUnknown { after_ms: 0, reason: "the process ended while the call was under way".to_owned() };
+            let running: Vec<(i64, String)> =
+                statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+            let event =
+                Event::OutcomeUnknown { after_ms: 0, reason: "the process ended while the call was under way".to_owned() };
             for (row, id) in &running {
                 apply(connection, Row(*row), &ActionId::new(id.clone()), &event, now)?;
             }
@@ -214,10 +216,10 @@ fn within_limits(connection: &Connection, id: &ActionId, sent: &Sent, limits: Li
 
 fn turn(connection: &Connection, row: Row) -> Result<Turn, StepError> {
     let head = connection
-        .prepare_cached("SELECT mailbox, graph_id, envelope, changed_at, rule_set, epoch FROM message WHERE id = ? AND rule_set IS NOT NULL")?
-        .query_row([row.0], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
-        });
+        .prepare_cached(
+            "SELECT mailbox, graph_id, envelope, changed_at, rule_set, epoch FROM message WHERE id = ? AND rule_set IS NOT NULL",
+        )?
+        .query_row([row.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?)));
     let head: Option<(String, String, String, i64, String, i64)> = optional(head)?;
     let Some((mailbox, graph_id, envelope, changed_at, rule_set, epoch)) = head else {
         return Err(JournalError::Missing(format!("plan for message {}", row.0)).into());

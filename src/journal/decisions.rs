@@ -165,7 +165,9 @@ impl Journal {
         let look_at = now.saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX));
         self.write(move |connection| {
             connection
-                .prepare_cached("UPDATE message SET look_at = ?, tries = tries + 1, changed_at = ? WHERE id = ? AND status = 'seen'")?
+                .prepare_cached(
+                    "UPDATE message SET look_at = ?, tries = tries + 1, changed_at = ? WHERE id = ? AND status = 'seen'",
+                )?
                 .execute(params![look_at, now, row.0])?;
             tell(connection, row, None, now, ("put_off", &json!({ "reason": reason })))
         })
@@ -180,7 +182,9 @@ impl Journal {
         let (key, text, now) = (question.key(), to_json(question).map_err(|error| error.at(self.path()))?, self.now_ms());
         self.write(move |connection| {
             connection
-                .prepare_cached("INSERT INTO question (message, key, question, asked_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")?
+                .prepare_cached(
+                    "INSERT INTO question (message, key, question, asked_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                )?
                 .execute(params![row.0, key.as_str(), text, now])?;
             Ok(())
         })
@@ -195,7 +199,9 @@ impl Journal {
         let (key, shown, now) = (question.key(), question.to_string(), self.now_ms());
         self.write(move |connection| {
             let first = connection
-                .prepare_cached("UPDATE question SET answer = ?, answered_at = ? WHERE message = ? AND key = ? AND answer IS NULL")?
+                .prepare_cached(
+                    "UPDATE question SET answer = ?, answered_at = ? WHERE message = ? AND key = ? AND answer IS NULL",
+                )?
                 .execute(params![answer.to_string(), now, row.0, key.as_str()])?;
             if first > 0 {
                 tell(connection, row, None, now, ("answered", &json!({ "question": shown, "answer": answer })))?;
@@ -213,8 +219,10 @@ impl Journal {
         let (hash, now) = (hash.clone(), self.now_ms());
         let files = to_json(files).map_err(|error| error.at(self.path()))?;
         self.write(move |connection| {
-            connection
-                .execute("INSERT INTO rule_set (hash, files, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", params![hash.as_str(), files, now])?;
+            connection.execute(
+                "INSERT INTO rule_set (hash, files, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                params![hash.as_str(), files, now],
+            )?;
             Ok(())
         })
         .await
@@ -251,8 +259,7 @@ fn undecided(row: &SqlRow<'_>) -> rusqlite::Result<(Undecided, String, String)> 
 }
 
 fn answers(connection: &Connection, row: Row) -> Result<Answers, StepError> {
-    let mut statement =
-        connection.prepare_cached("SELECT key, answer FROM question WHERE message = ? AND answer IS NOT NULL")?;
+    let mut statement = connection.prepare_cached("SELECT key, answer FROM question WHERE message = ? AND answer IS NOT NULL")?;
     let rows = statement.query_map([row.0], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
     let mut answers = Answers::new();
     for row in rows {

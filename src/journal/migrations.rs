@@ -31,9 +31,10 @@ pub(super) fn require_current(connection: &Connection, path: &Path) -> Result<()
     let at = path.display().to_string();
     match found.cmp(&known) {
         std::cmp::Ordering::Greater => Err(JournalError::TooNew { path: at, found, known }),
-        std::cmp::Ordering::Less => {
-            Err(JournalError::Open { path: at, what: format!("it has schema {found}, {known} is needed; `postroom run` brings it there") })
-        }
+        std::cmp::Ordering::Less => Err(JournalError::Open {
+            path: at,
+            what: format!("it has schema {found}, {known} is needed; `postroom run` brings it there"),
+        }),
         std::cmp::Ordering::Equal => Ok(()),
     }
 }
@@ -61,7 +62,8 @@ mod tests {
             connection.pragma_update(None, "user_version", i64::try_from(applied).unwrap() + 1).unwrap();
         }
         migrate(&mut connection, Path::new("sample")).unwrap();
-        let count = |table: &str| connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap();
+        let count =
+            |table: &str| connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap();
         let tables = ["cursor", "rule_set", "message", "action", "event", "memory", "question", "sent"];
         assert_eq!(tables.map(count), [1; 8]);
         let broken: i64 = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();

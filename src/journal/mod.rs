@@ -11,9 +11,9 @@ mod lock;
 mod memory;
 mod migrations;
 mod rows;
-mod story;
 #[cfg(test)]
 mod stories;
+mod story;
 mod writer;
 
 use std::path::{Path, PathBuf};

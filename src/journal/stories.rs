@@ -193,7 +193,8 @@ async fn the_first_answer_to_a_question_holds() {
 #[tokio::test]
 async fn budgets_withhold_and_the_pace_delays() {
     let desk = desk();
-    let replies: Vec<Action> = (0..4).map(|_| Action::Reply(crate::plan::Reply { template: "t.html".into(), ..Default::default() })).collect();
+    let replies: Vec<Action> =
+        (0..4).map(|_| Action::Reply(crate::plan::Reply { template: "t.html".into(), ..Default::default() })).collect();
     let (row, ids) = desk.planned(plan(&replies)).await;
     let sent = |recipient: &str, conversation: &str| Sent {
         mailbox: "invoices".into(),
@@ -201,7 +202,9 @@ async fn budgets_withhold_and_the_pace_delays() {
         conversation: Some(conversation.into()),
     };
     let limits = |minute| Limits { recipient_day: Some(1), conversation: Some(2), mailbox_minute: minute };
-    let begin = async |id: usize, sent: Sent, limits: Limits| desk.journal.begin_mail(row, &ids[id], "create", (sent, limits)).await.unwrap();
+    let begin = async |id: usize, sent: Sent, limits: Limits| {
+        desk.journal.begin_mail(row, &ids[id], "create", (sent, limits)).await.unwrap()
+    };
     assert_eq!(begin(0, sent("a@fabrikam.com", "c1"), limits(60)).await, Begun::Started);
     desk.record(row, &ids[0], &[Event::Done { result: Value::Null }]).await;
     assert_eq!(begin(1, sent("a@fabrikam.com", "c2"), limits(60)).await, Begun::RecipientHasEnough(1));
@@ -219,10 +222,16 @@ async fn a_full_disk_refuses_the_step_whole_and_lets_it_be_repeated() {
     let desk = desk();
     desk.arrive(vec![mail("A", "<1@fabrikam.com>")]).await;
     let limit = |pages: i64| move |connection: &Connection| Ok(connection.pragma_update(None, "max_page_count", pages)?);
-    desk.journal.look(|connection| Ok(connection.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0))?)).await.unwrap();
-    let pages = desk.journal.look(|connection| Ok(connection.pragma_query_value(None, "page_count", |row| row.get(0))?)).await.unwrap();
+    desk.journal
+        .look(|connection| Ok(connection.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0))?))
+        .await
+        .unwrap();
+    let pages =
+        desk.journal.look(|connection| Ok(connection.pragma_query_value(None, "page_count", |row| row.get(0))?)).await.unwrap();
     desk.journal.write(limit(pages)).await.unwrap();
-    let many: Vec<Envelope> = (0..200).map(|number| Envelope { preview: "x".repeat(255), ..mail(&format!("M{number}"), &format!("<{number}@x>")) }).collect();
+    let many: Vec<Envelope> = (0..200)
+        .map(|number| Envelope { preview: "x".repeat(255), ..mail(&format!("M{number}"), &format!("<{number}@x>")) })
+        .collect();
     let refused = desk.journal.record_page(&inbox(), many.clone(), "later".into()).await.unwrap_err();
     assert!(matches!(refused, JournalError::Full { .. }) && refused.is_passing(), "{refused}");
     assert_eq!(desk.journal.counts().await.unwrap().messages, 1);

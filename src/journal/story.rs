@@ -154,10 +154,17 @@ impl Journal {
             let mut lines = Vec::new();
             while let Some(row) = rows.next()? {
                 let action = match (row.get::<_, Option<i64>>(3)?, row.get::<_, Option<String>>(4)?) {
-                    (Some(ordinal), Some(body)) => Some(format!("{}. {}", ordinal + 1, from_json::<PlannedAction>(&body)?.action)),
+                    (Some(ordinal), Some(body)) => {
+                        Some(format!("{}. {}", ordinal + 1, from_json::<PlannedAction>(&body)?.action))
+                    }
                     _ => None,
                 };
-                lines.push(StoryLine { at: row.get(0)?, action, event: row.get(1)?, detail: from_json(&row.get::<_, String>(2)?)? });
+                lines.push(StoryLine {
+                    at: row.get(0)?,
+                    action,
+                    event: row.get(1)?,
+                    detail: from_json(&row.get::<_, String>(2)?)?,
+                });
             }
             Ok(Story { message, lines })
         })
@@ -301,8 +308,8 @@ fn message_line(connection: &Connection, row: Row) -> Result<MessageLine, StepEr
         })?;
     let (mut line, rules) = line;
     line.rules = from_json(&rules)?;
-    let mut statement =
-        connection.prepare_cached("SELECT id, body, status, reason, result FROM action WHERE message = ? ORDER BY epoch, ordinal")?;
+    let mut statement = connection
+        .prepare_cached("SELECT id, body, status, reason, result FROM action WHERE message = ? ORDER BY epoch, ordinal")?;
     let mut rows = statement.query([row.0])?;
     while let Some(row) = rows.next()? {
         line.actions.push(StoryAction {

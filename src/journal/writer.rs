@@ -46,7 +46,8 @@ struct Pending<T, F> {
 impl<T: Send, F: FnOnce(&Connection) -> Result<T, StepError> + Send> Step for Pending<T, F> {
     fn run(&mut self, connection: &Connection) -> Option<JournalError> {
         let result = in_savepoint(connection, self.work.take()?).map_err(|error| error.at(&self.path));
-        let spoiled = result.as_ref().err().filter(|error| error.is_passing() || matches!(error, JournalError::Broken { .. })).cloned();
+        let spoiled =
+            result.as_ref().err().filter(|error| error.is_passing() || matches!(error, JournalError::Broken { .. })).cloned();
         self.result = Some(result);
         spoiled
     }

@@ -383,10 +383,10 @@ mod tests {
     #[test]
     fn long_and_odd_texts_cost_linear_time() {
         let text = "on 1 a\n".repeat(100_000)
-            + &"x".repeat(5_000_000)
-            + &"\n".repeat(200_000)
-            + &"on 1 wrote:\n\n".repeat(50_000)
-            + &"--\n".repeat(200_000);
+            + "x".repeat(5_000_000).as_str()
+            + "\n".repeat(200_000).as_str()
+            + "on 1 wrote:\n\n".repeat(50_000).as_str()
+            + "--\n".repeat(200_000).as_str();
         let split = Split::of(&text);
         assert!(split.top.len() + split.quoted.len() > 5_000_000);
     }

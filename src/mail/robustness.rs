@@ -178,7 +178,7 @@ fn bombs_are_messages_with_a_defect_and_their_header() {
         let _ = write!(raw, "Content-Type: multipart/mixed; boundary=b{level}\n\n--b{level}\n");
         raw
     });
-    let attached = "From: a@b.example\nSubject: bomb\n".to_owned() + &"Content-Type: message/rfc822\n\n".repeat(100_000);
+    let attached = "From: a@b.example\nSubject: bomb\n".to_owned() + "Content-Type: message/rfc822\n\n".repeat(100_000).as_str();
     for raw in [nested, attached] {
         let content = Content::parse(raw.into_bytes());
         assert_eq!(content.envelope().subject.as_deref(), Some("bomb"));
@@ -202,7 +202,7 @@ fn bombs_are_messages_with_a_defect_and_their_header() {
     let content = Content::parse(huge);
     assert_eq!((content.envelope().subject.as_deref(), content.text()), (Some("bomb"), ""));
     assert!(content.defects().contains(&Defect::TooLarge(RAW_MAX + 1)));
-    let header = "From: a@b.example\nSubject: bomb\n".to_owned() + &"X-A: b\n".repeat(1_000_000) + "\nbody";
+    let header = "From: a@b.example\nSubject: bomb\n".to_owned() + "X-A: b\n".repeat(1_000_000).as_str() + "\nbody";
     let content = Content::parse(header.into_bytes());
     assert_eq!((content.headers().len(), content.text()), (HEADER_LINES_MAX, "body"));
     assert!(content.defects().contains(&Defect::HeaderTooLarge));

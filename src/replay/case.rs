@@ -163,7 +163,9 @@ impl Tried {
         let standing = match &file.expect {
             None => {
                 let worth = Self::all_of(&result);
-                Standing::NotYetExpected(layout::expectation(&worth, Style::Compact) + result.fault.as_deref().unwrap_or_default())
+                Standing::NotYetExpected(
+                    layout::expectation(&worth, Style::Compact) + result.fault.as_deref().unwrap_or_default(),
+                )
             }
             Some(expected) => {
                 let seen = difference::seen(expected, &result);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use rhai::{Caches, Dynamic, EvalAltResult, EvalContext, Expr, Expression, NativeCallContext, Scope};
+use rhai::{Dynamic, EvalAltResult, EvalContext, Expr, Expression, NativeCallContext, Scope};
 use serde_json::Value;
 
 use super::codes;
@@ -91,7 +91,7 @@ pub enum RuleOutcome {
     Applied,
     /// Its `when` was false.
     DidNotApply,
-    /// An earlier rule ended the run or said `no_more_rules()`.
+    /// An earlier rule ended the run or said `no_more_rules()`, or its own `when` did not come to an end.
     NotReached,
 }
 
@@ -158,7 +158,8 @@ pub fn decide(set: &RuleSet, input: &Input) -> Decided {
                 Ok(outcome) => outcome,
                 Err(end) => {
                     ended = Some(*end);
-                    RuleOutcome::Applied
+                    let began = run.state().plan.rules.last() == Some(&rule.name);
+                    if began { RuleOutcome::Applied } else { RuleOutcome::NotReached }
                 }
             }
         };
@@ -209,8 +210,9 @@ fn call(set: &RuleSet, rule: &Rule, body: &Body, values: &(&Dynamic, &Dynamic)) 
     global.lib.push(body.functions.clone());
     let mut scope = Scope::new();
     scope.push_dynamic(body.parameter.clone(), values.0.clone());
-    let mut caches = Caches::new();
+    let mut caches = body.resolved.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
     let result = evaluate(&mut EvalContext::new(engine, &mut global, &mut caches, &mut scope, None), &body.block);
+    *body.resolved.lock().unwrap_or_else(PoisonError::into_inner) = Some(caches);
     match (watch::take_pending(), result) {
         (Some(stopped), _) => Err(stopped.into()),
         (None, Ok(value)) => Ok(value),

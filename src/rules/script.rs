@@ -1,6 +1,7 @@
 //! From the text of a script to what runs: constants, imports, the bodies of `when` and `then`.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use rhai::{AST, ASTFlags, Dynamic, Engine, Expr, Module, OptimizationLevel, Position, Scope, Stmt, StmtBlock};
 
@@ -173,7 +174,13 @@ pub(super) fn compile_rule(engine: &Engine, script: &Script) -> Result<Rule, Vec
             .compile_with_scope(&scope, alone(&script.text, start, end))
             .map_err(|error| vec![syntax::complaint(&error, &script.text)])?;
         let block = Expr::Stmt(Box::new(StmtBlock::new(ast.statements().to_vec(), start, end)));
-        let body = Body { parameter: parameter.clone(), block, functions: ast.shared_lib().clone(), position: start };
+        let body = Body {
+            parameter: parameter.clone(),
+            block,
+            functions: ast.shared_lib().clone(),
+            position: start,
+            resolved: Mutex::default(),
+        };
         bodies.insert(function.name.to_string(), body);
     }
     let Some(then) = bodies.remove("then") else {

@@ -1,10 +1,10 @@
 //! A rule set: the files of one mailbox's rules, compiled and checked, as one immutable value.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use jiff::tz::TimeZone;
-use rhai::{Engine, Expr, ImmutableString, Module, Position};
+use rhai::{Caches, Engine, Expr, ImmutableString, Module, Position};
 
 use super::check::{self, Problems};
 use super::codes;
@@ -76,6 +76,8 @@ pub(super) struct Body {
     pub block: Expr,
     pub functions: rhai::Shared<Module>,
     pub position: Position,
+    /// Which registered functions its calls mean, from the last run; whoever comes meanwhile begins without.
+    pub resolved: Mutex<Option<Caches>>,
 }
 
 impl RuleSet {

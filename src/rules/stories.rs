@@ -421,3 +421,14 @@ fn dates_count_working_days_in_the_mailboxs_zone() {
     assert_eq!(plan.notes, ["2024-12-09", "10:30", "2024-12-02"]);
     assert_eq!(serde_json::to_value(&plan.actions[0].action).unwrap(), json!({ "kind": "flag", "due": "2024-12-03" }));
 }
+
+#[test]
+fn one_set_decides_on_many_threads_alike() {
+    let set = load(&supplier_files()).unwrap();
+    let expected = decide(&set, &input(INVOICE));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..50).for_each(|_| assert_eq!(decide(&set, &input(INVOICE)), expected)));
+        }
+    });
+}

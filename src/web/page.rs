@@ -10,6 +10,8 @@ use super::{Console, PageError};
 use crate::clock::from_ms;
 use crate::journal::{MessageLine, StoryLine};
 
+/// Lines of what waits for a person on the first page; `postroom parked list` shows all.
+const PARKED_MAX: usize = 5;
 /// Messages on the first page.
 const MESSAGES_MAX: u32 = 200;
 
@@ -60,8 +62,15 @@ pub(super) async fn overview(console: &Console) -> Result<String, PageError> {
         })
         .collect();
     let rules = (console.rules)();
-    let parked = console.journal.parked().await?;
-    render("overview.html", context! { rows => Serde(rows), counts => Serde(counts), folders, rules => Serde(rules), parked => Serde(parked), now => clock_time(console.clock.now()) })
+    let mut parked = console.journal.parked().await?;
+    let more = parked.len().saturating_sub(PARKED_MAX);
+    // The newest of them: what has waited longest was there at the last look too.
+    parked.drain(..more);
+    parked.reverse();
+    render(
+        "overview.html",
+        context! { rows => Serde(rows), counts => Serde(counts), folders, rules => Serde(rules), parked => Serde(parked), more, now => clock_time(console.clock.now()) },
+    )
 }
 
 pub(super) async fn message(console: &Console, row_number: i64) -> Result<String, PageError> {
@@ -72,16 +81,18 @@ pub(super) async fn message(console: &Console, row_number: i64) -> Result<String
 
 fn told(line: &StoryLine) -> Shown {
     let event = line.event.replace('_', " ");
-    context! { time => clock_time(from_ms(line.at)), action => line.action.clone(), event, detail => in_words(&line.detail) }
+    context! { time => from_ms(line.at).strftime("%H:%M:%S%.3f").to_string(), action => line.action.clone(), event, detail => in_words(&line.detail) }
 }
 
 /// `{"reason":"…","after_ms":5000}` as `reason: …, after_ms: 5000`.
 fn in_words(detail: &Value) -> String {
     let Value::Object(map) = detail else { return String::new() };
-    let told = map.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| match value {
-        Value::String(text) => format!("{key}: {text}"),
-        other => format!("{key}: {other}"),
-    });
+    let told = map.iter().filter(|(_, value)| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty())).map(
+        |(key, value)| match value {
+            Value::String(text) => format!("{key}: {text}"),
+            other => format!("{key}: {other}"),
+        },
+    );
     told.collect::<Vec<_>>().join("\n")
 }
 
@@ -89,7 +100,10 @@ fn row(line: MessageLine) -> Row {
     let result = result(&line);
     let actions = line.actions.into_iter().map(|action| Chip {
         text: action.planned.action.to_string(),
-        note: action.reason.or_else(|| action.result.filter(|result| !result.is_null()).map(|result| result.to_string())).unwrap_or_default(),
+        note: action
+            .reason
+            .or_else(|| action.result.filter(|result| !result.is_null()).map(|result| result.to_string()))
+            .unwrap_or_default(),
         status: action.status,
     });
     Row {

@@ -12,6 +12,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::ids::{ActionId, FolderId, MessageId};
 use crate::mail::Address;
+use crate::outgoing::Secret;
 use crate::plan::Importance;
 use crate::verdict::Verdict;
 use scripted::{Reply, Scripted};

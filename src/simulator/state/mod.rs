@@ -21,9 +21,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use super::server::Strangers;
 use super::faults::FaultTable;
 use super::ledger::Ledger;
+use super::server::Strangers;
 use super::transport::Submitted;
 use crate::clock::Clock;
 
