@@ -40,7 +40,9 @@ async fn whatever_fails_once_each_effect_happens_exactly_once() {
         } else {
             world.start().await;
             world.until_page("followed at").await;
-            for fault in FAULTS {
+            // Half a message is whole to whoever gets no length: only JSON shows that it was cut.
+            let visible = |fault: &&str| operation != "mime" || *fault != "truncated_json";
+            for fault in FAULTS.into_iter().filter(visible) {
                 world.script(json!({ "on": operation, "fault": fault, "times": 1, "retry_after": 0 }));
             }
         }

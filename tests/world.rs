@@ -138,7 +138,7 @@ impl World {
         };
         match tokio::time::timeout(PATIENCE_OF_A_STORY, waiting).await {
             Ok(lines) => lines,
-            Err(_) => panic!("never came: {what}; there is {:#?}", journal.newest(20).await.unwrap()),
+            Err(_) => panic!("never came: {what}; there is {:#?} {}", journal.newest(20).await.unwrap(), self.page().await),
         }
     }
 

@@ -150,6 +150,10 @@ impl Decider {
                 let parsed = tokio::task::spawn_blocking(move || Content::parse(raw)).await;
                 match parsed {
                     Ok(content) => {
+                        let defects: Vec<String> = content.defects().iter().map(ToString::to_string).collect();
+                        if !defects.is_empty() {
+                            self.journal.record_defects(undecided.row, defects).await?;
+                        }
                         *message = message.clone().with_content(Arc::new(content));
                         Ok(Answered::Again)
                     }

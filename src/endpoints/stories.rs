@@ -162,7 +162,7 @@ fn addresses_that_cannot_be_right_are_refused_at_the_start() {
     let plain = complaint(|settings| settings.url = "http://erp.contoso.com/api".into());
     assert_eq!(plain, "endpoint erp: `http://erp.contoso.com/api` must be https; plain http is for loopback addresses only");
     let credentials = complaint(|settings| settings.url = "https://me:secret@erp.contoso.com/api".into());
-    assert_eq!(credentials, "endpoint erp: its address holds a user name or password; give them as `auth`");
+    assert_eq!(credentials, "endpoint erp: the address holds a user name or password; secrets are never written there");
     let network = complaint(|settings| settings.allow = vec!["10.1/16".into()]);
     assert_eq!(network, "endpoint erp: `allow` names `10.1/16`, which is no network like 10.1.0.0/16");
     let elsewhere = complaint(|settings| settings.lookup = Some("https://fabrikam.com/{key}".into()));

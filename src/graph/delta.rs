@@ -13,6 +13,8 @@ use crate::verdict::Verdict;
 const DELTA: &str = "GET /mailFolders/{id}/messages/delta";
 const ENVELOPE: &str = "GET /messages/{id}";
 const PAGE_SIZE: &str = "odata.maxpagesize=100";
+/// Largest page: Exchange takes headers of up to 256 KB a message, and all of a page's headers come with it.
+const PAGE_BYTES_MAX: usize = 64_000_000;
 /// Entries a page may hold whatever was asked for.
 const ENTRIES_MAX: usize = 2000;
 
@@ -43,6 +45,7 @@ impl Mailbox {
             None => call = call.query(&[("$select", ENVELOPE_SELECT)]),
             Some(cursor) => call.url = self.stored(cursor)?,
         }
+        call.answer_max = PAGE_BYTES_MAX;
         let call = call.header(HeaderName::from_static("prefer"), PAGE_SIZE);
         let page: Page<WireMessage> = self.json(&self.make(&call).await.map_err(cursor_lost)?)?;
         let (next, more) = match (page.next_link, page.delta_link) {

@@ -174,6 +174,15 @@ impl Journal {
         .await
     }
 
+    /// Tells in the message's story what is odd about its content.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn record_defects(&self, row: Row, defects: Vec<String>) -> Result<(), JournalError> {
+        let now = self.now_ms();
+        self.write(move |connection| tell(connection, row, None, now, ("defects", &json!({ "defects": defects })))).await
+    }
+
     /// Records a question before it is asked.
     ///
     /// # Errors

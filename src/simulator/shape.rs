@@ -41,6 +41,8 @@ const DEFAULT: [&str; 28] = [
     "replyTo",
 ];
 
+/// Exchange's limit for a message's header (`MaxHeaderSize`): what lies beyond is not shown.
+const HEADERS_BYTES_MAX: usize = 256 * 1024;
 /// What comes only when selected; `flag` is in every default answer too.
 const FURTHER: [&str; 3] = ["flag", "internetMessageHeaders", "uniqueBody"];
 
@@ -236,7 +238,12 @@ fn property(view: &View, mailbox: &Mailbox, message: &Message, name: &str) -> Op
         "replyTo" => recipients(&message.reply_to),
         // The Sent Items copy has none, whatever was sent.
         "internetMessageHeaders" if message.origin == Origin::Received || message.is_draft => {
-            message.headers.iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
+            let mut bytes = 0;
+            let taken = message.headers.iter().take_while(|(name, value)| {
+                bytes += name.len() + value.len();
+                bytes <= HEADERS_BYTES_MAX
+            });
+            taken.map(|(name, value)| json!({"name": name, "value": value})).collect()
         }
         _ => return None,
     })
