@@ -103,8 +103,8 @@ impl Daemon {
         let mut engine =
             Self { journal: journal.clone(), tasks: JoinSet::new(), stop, nudges: BTreeMap::new(), address, _lock: lock };
         let health = Health::default();
-        let mut decided = BTreeMap::new();
-        let mut served = BTreeMap::new();
+        let mut decisions = BTreeMap::new();
+        let mut actions = BTreeMap::new();
         let mut shown = Vec::new();
         for (name, set) in rules {
             let Some(mailbox) = config.mailboxes.get(&name) else { continue };
@@ -115,11 +115,11 @@ impl Daemon {
             engine.follow(&name, mailbox, (&graph, &health, &clock), &stopped);
             engine.watch_rules(config, (&name, mailbox), (live.clone(), remarks.clone()), (&given, &stopped));
             shown.push((name.clone(), live.clone(), remarks));
-            served.insert(name.clone(), served_mailbox(mailbox, &graph));
-            decided.insert(name, DecidedMailbox { graph, rules: live });
+            actions.insert(name.clone(), served_mailbox(mailbox, &graph));
+            decisions.insert(name, DecidedMailbox { graph, rules: live });
         }
-        let decider = Decider::new(journal.clone(), decided, Arc::clone(&endpoints), clock.clone());
-        let executor = Executor::new(journal.clone(), served, endpoints, key, (clock.clone(), given.patience.clone()));
+        let decider = Decider::new(journal.clone(), decisions, Arc::clone(&endpoints), clock.clone());
+        let executor = Executor::new(journal.clone(), actions, endpoints, key, (clock.clone(), given.patience.clone()));
         let (for_decider, for_executor) = (stopped.clone(), stopped.clone());
         engine.tasks.spawn(async move { decider.run(for_decider).await });
         engine.tasks.spawn(async move { executor.run(for_executor).await });

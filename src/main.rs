@@ -3,5 +3,5 @@
 use clap::Parser;
 
 fn main() -> std::process::ExitCode {
-    postroom::cli::main(postroom::cli::Arguments::parse())
+    postroom::cli::main(&postroom::cli::Arguments::parse())
 }

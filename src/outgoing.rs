@@ -12,7 +12,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{ClientBuilder, Url};
 
 /// The longest wait that an answer can ask for.
-pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3600);
+pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
 
 /// A value that is never shown.
 #[derive(Clone, PartialEq, Eq)]

@@ -34,7 +34,7 @@ async fn whatever_fails_once_each_effect_happens_exactly_once() {
         if ["token", "delta"].contains(&operation) {
             // A folder is followed at its own pace: two failures in a row are enough to wait for.
             for fault in ["503", "reset_before_effect"] {
-                world.script(json!({ "on": operation, "fault": fault, "times": 1 }));
+                world.script(&json!({ "on": operation, "fault": fault, "times": 1 }));
             }
             world.start().await;
         } else {
@@ -43,7 +43,7 @@ async fn whatever_fails_once_each_effect_happens_exactly_once() {
             // Half a message is whole to whoever gets no length: only JSON shows that it was cut.
             let visible = |fault: &&str| operation != "mime" || *fault != "truncated_json";
             for fault in FAULTS.into_iter().filter(visible) {
-                world.script(json!({ "on": operation, "fault": fault, "times": 1, "retry_after": 0 }));
+                world.script(&json!({ "on": operation, "fault": fault, "times": 1, "retry_after": 0 }));
             }
         }
         for number in 0..FAULTS.len() {
@@ -111,7 +111,7 @@ async fn a_refused_post_holds_back_the_reply_until_a_person_retries() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_send_whose_draft_never_left_is_sent_once_more_only_after_it_settled() {
     let mut world = World::new(&RULES).await;
-    world.script(json!({ "on": "send", "fault": "reset_before_effect", "times": 1 }));
+    world.script(&json!({ "on": "send", "fault": "reset_before_effect", "times": 1 }));
     world.start().await;
     world.deliver(&mail(1, "Your invoice", "Invoice No. 1"));
     world.until("the send is unclear", |_, lines| lines.iter().any(|line| statuses(line).contains(&"unclear"))).await;
@@ -203,8 +203,8 @@ async fn a_dead_delta_token_reads_the_folder_again_and_runs_nothing_twice() {
     let mut world = World::started(&MOVES).await;
     world.deliver(&mail(1, "One", "x"));
     world.settled(1).await;
-    world.script(json!({ "on": "delta", "fault": "410", "times": 1 }));
-    world.script(json!({ "on": "delta", "fault": "delta_replay", "times": 3 }));
+    world.script(&json!({ "on": "delta", "fault": "410", "times": 1 }));
+    world.script(&json!({ "on": "delta", "fault": "delta_replay", "times": 3 }));
     world.deliver(&mail(2, "Two", "x"));
     world.settled(2).await;
     world.stop().await;

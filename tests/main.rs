@@ -3,6 +3,7 @@
 
 mod faults;
 mod house;
+mod process;
 mod trouble;
 mod whole;
 mod world;

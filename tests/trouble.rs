@@ -6,7 +6,7 @@ use crate::world::{World, mail, statuses};
 const TROUBLE: [(&str, &str); 2] = [
     (
         "10-trouble.rhai",
-        r##"//! Trouble.
+        r#"//! Trouble.
 fn then(mail) {
     switch mail.subject {
         "loop" => { let i = 0; while true { i += 1; } }
@@ -20,7 +20,7 @@ fn then(mail) {
     }
 }
 fn dig(n) { dig(n + 1) }
-"##,
+"#,
     ),
     ("templates/late.html", "<p>{{ name | upper }}</p>\n"),
 ];
@@ -75,8 +75,8 @@ async fn a_template_that_lacks_a_value_when_it_is_rendered_sends_nothing_and_wai
 fn odd_mails() -> Vec<(&'static str, Vec<u8>)> {
     let plain = mail(1, "truncated", "x");
     let head = "From: a@fabrikam.com\r\nSubject: odd\r\nMIME-Version: 1.0\r\n";
-    let nested: String =
-        (0..200_000).map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n")).collect();
+    let nested: String = (0..200_000)
+        .fold(String::new(), |all, n| all + &*format!("Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n"));
     let messages = "Content-Type: message/rfc822\r\n\r\n".repeat(200_000);
     let mut large = format!("{head}Message-ID: <large@x>\r\nContent-Type: text/plain\r\n\r\n").into_bytes();
     large.resize(35 * 1024 * 1024, b'x');

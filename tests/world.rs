@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 pub const MAILBOX: &str = "invoices@contoso.com";
 
 /// A story that takes longer is stuck.
-const PATIENCE_OF_A_STORY: Duration = Duration::from_secs(60);
+const PATIENCE_OF_A_STORY: Duration = Duration::from_mins(1);
 
 pub struct World {
     pub tenant: Simulator,
@@ -49,7 +49,7 @@ impl World {
         mailbox.create_folders = true;
         mailbox.replies.per_minute = 10_000;
         let erp = EndpointConfig {
-            idempotent: Some(Duration::from_secs(86_400)),
+            idempotent: Some(Duration::from_hours(24)),
             timeout: Duration::from_secs(2),
             ..EndpointConfig::new(format!("{}/erp", receiver.base_url()))
         };
@@ -110,16 +110,12 @@ impl World {
         self.dir.path().join("rules")
     }
 
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
-    }
-
     pub fn deliver(&self, raw: &[u8]) {
         self.tenant.deliver(MAILBOX, raw).unwrap();
     }
 
-    pub fn script(&self, fault: Value) {
-        self.tenant.script(&fault).unwrap();
+    pub fn script(&self, fault: &Value) {
+        self.tenant.script(fault).unwrap();
     }
 
     /// Waits until `done` says so of the journal's counts, looking whenever something was written.
@@ -136,10 +132,10 @@ impl World {
                 bell.changed().await.unwrap();
             }
         };
-        match tokio::time::timeout(PATIENCE_OF_A_STORY, waiting).await {
-            Ok(lines) => lines,
-            Err(_) => panic!("never came: {what}; there is {:#?} {}", journal.newest(20).await.unwrap(), self.page().await),
+        if let Ok(lines) = tokio::time::timeout(PATIENCE_OF_A_STORY, waiting).await {
+            return lines;
         }
+        panic!("never came: {what}; there is {:#?} {}", journal.newest(20).await.unwrap(), self.page().await)
     }
 
     /// Waits until so many messages are worked off.

@@ -8,7 +8,7 @@ use crate::daemon::{fixtures_dir, surroundings};
 use crate::replay;
 use crate::rules::{RuleFiles, RuleSet};
 
-pub(super) fn run(path: &Path) -> anyhow::Result<Exit> {
+pub(super) fn run(path: &Path) -> Exit {
     let config = match Config::read(path, &|name| std::env::var(name).ok()) {
         Ok(config) => config,
         Err(problems) => {
@@ -16,7 +16,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<Exit> {
                 say(&problem.to_string());
             }
             tell(&format!("{} in the configuration.", counted(problems.len(), "problem")));
-            return Ok(Exit::No);
+            return Exit::No;
         }
     };
     let (mut errors, mut warnings) = (0, 0);
@@ -49,7 +49,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<Exit> {
         }
     }
     tell(&format!("{}, {}.", counted(errors, "error"), counted(warnings, "warning")));
-    Ok(if errors == 0 { Exit::Done } else { Exit::No })
+    if errors == 0 { Exit::Done } else { Exit::No }
 }
 
 fn counted(count: usize, thing: &str) -> String {

@@ -68,7 +68,8 @@ impl Drop for StateDir {
 
 pub(super) fn run(args: &DemoArgs, path: &Path) -> anyhow::Result<Exit> {
     super::start_log();
-    let mut config = Config::read(path, &demo_environment).map_err(|problems| {
+    // The demo's tenant and receiver take any secret.
+    let mut config = Config::read(path, &|name| Some(format!("demo-{}", name.to_lowercase()))).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("the demo needs the sample configuration, rules and fixtures of the project\n{}", lines.join("\n"))
     })?;
@@ -84,11 +85,6 @@ pub(super) fn run(args: &DemoArgs, path: &Path) -> anyhow::Result<Exit> {
     let ended = runtime.block_on(show(args, config, samples));
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
-}
-
-/// The demo's tenant and receiver take any secret.
-fn demo_environment(name: &str) -> Option<String> {
-    Some(format!("demo-{}", name.to_lowercase()))
 }
 
 async fn show(args: &DemoArgs, mut config: Config, samples: Vec<Sample>) -> anyhow::Result<Exit> {

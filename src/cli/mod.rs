@@ -79,12 +79,12 @@ enum Command {
 }
 
 /// Runs the command and gives its exit code.
-pub fn main(arguments: Arguments) -> ExitCode {
+pub fn main(arguments: &Arguments) -> ExitCode {
     let config = arguments.config.as_path();
     let ended = match &arguments.command {
         Command::Demo(args) => demo::run(args, config),
         Command::Run(args) => run::run(args, config),
-        Command::Check => check::run(config),
+        Command::Check => Ok(check::run(config)),
         Command::Test(args) => configured(config, |config| test::run(args, config)),
         Command::Plan(args) => configured(config, |config| plan::run(args, config)),
         Command::Replay(args) => configured(config, |config| replay::run(args, config)),

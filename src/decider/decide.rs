@@ -20,10 +20,10 @@ const RUNS_MAX: usize = 40;
 const PAUSES: [Duration; 6] = [
     Duration::from_secs(2),
     Duration::from_secs(10),
-    Duration::from_secs(60),
-    Duration::from_secs(300),
-    Duration::from_secs(1_800),
-    Duration::from_secs(7_200),
+    Duration::from_mins(1),
+    Duration::from_mins(5),
+    Duration::from_mins(30),
+    Duration::from_hours(2),
 ];
 /// Attempts to get an answer before the message is parked: about five days of the pauses above.
 const TRIES_MAX: u32 = 60;

@@ -77,7 +77,7 @@ impl Executor {
             },
             Call::Delete => graph.delete(&id).await.map(|()| Event::Done { result: Value::Null }),
             Call::Draft { draft } => match outbox(work.mailbox).await {
-                Ok(outbox) => graph.create_draft(&outbox, &draft).await.map(drafted),
+                Ok(outbox) => graph.create_draft(&outbox, &draft).await.map(|made| drafted(&made)),
                 Err(error) => Err(error),
             },
             Call::DraftForPeople { draft } => match graph.folder("drafts").await {
@@ -87,7 +87,7 @@ impl Executor {
                 Ok(None) => Ok(no_such_folder("drafts")),
                 Err(error) => Err(error),
             },
-            Call::Forward { draft } => graph.create_forward(&id, &draft).await.map(drafted),
+            Call::Forward { draft } => graph.create_forward(&id, &draft).await.map(|made| drafted(&made)),
             Call::Send { draft } => graph.send(&draft).await.map(|()| Event::Done { result: json!({ "draft": draft }) }),
             Call::Discard { draft, reason } => graph.delete_draft(&draft).await.map(|()| Event::Withheld { reason }),
             Call::Post { endpoint, key, body, rest } => {
@@ -145,7 +145,7 @@ impl Executor {
     }
 }
 
-fn drafted(draft: crate::graph::DraftRef) -> Event {
+fn drafted(draft: &crate::graph::DraftRef) -> Event {
     Event::Advanced { progress: json!({ "draft": draft.id, "change_key": draft.change_key }) }
 }
 

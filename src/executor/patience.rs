@@ -28,10 +28,10 @@ impl Default for Patience {
             retries: seconds(&[5, 30, 120, 600, 1_800, 7_200]),
             looks: seconds(&[5, 15, 60, 180, 600, 900]),
             look_again: Duration::from_secs(5),
-            settle: Duration::from_secs(3_600),
-            give_up: Duration::from_secs(3_600),
-            lifetime: Duration::from_secs(5 * 86_400),
-            configuration: Duration::from_secs(300),
+            settle: Duration::from_hours(1),
+            give_up: Duration::from_hours(1),
+            lifetime: Duration::from_hours(120),
+            configuration: Duration::from_mins(5),
         }
     }
 }
@@ -50,5 +50,5 @@ impl Patience {
 
 fn nth(pauses: &[Duration], position: u32) -> Duration {
     let position = usize::try_from(position).unwrap_or(usize::MAX);
-    pauses.get(position).or(pauses.last()).copied().unwrap_or(Duration::from_secs(60))
+    pauses.get(position).or(pauses.last()).copied().unwrap_or(Duration::from_mins(1))
 }

@@ -98,12 +98,11 @@ impl Executor {
             return Ok(Some(state));
         }
         let Some(id) = &work.turn.envelope.id else { return Ok(None) };
-        match work.mailbox.graph.state(id).await? {
-            Some(state) => Ok(Some(state)),
-            None => {
-                self.clock.sleep(self.patience.look_again).await;
-                work.mailbox.graph.state(id).await
-            }
+        if let Some(state) = work.mailbox.graph.state(id).await? {
+            Ok(Some(state))
+        } else {
+            self.clock.sleep(self.patience.look_again).await;
+            work.mailbox.graph.state(id).await
         }
     }
 

@@ -15,7 +15,6 @@ use crate::outgoing::retry_after;
 
 /// Largest JSON answer that is read: 10 MB.
 pub(super) const JSON_MAX: usize = 10_000_000;
-/// Longest wait that is believed.
 
 /// What a call changes; it decides what an unclear end means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use crate::verdict::Verdict;
 const PAGES_MAX: usize = 1_000;
 /// Pauses after a round that failed; the last one repeats.
 const PAUSES: [Duration; 5] =
-    [Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(15), Duration::from_secs(60), Duration::from_secs(300)];
+    [Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(15), Duration::from_mins(1), Duration::from_mins(5)];
 
 /// Follows one folder of one mailbox.
 pub struct Follower {

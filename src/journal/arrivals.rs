@@ -111,7 +111,7 @@ fn record_message(connection: &Connection, at: &Arrival, envelope: &Envelope, no
             envelope.from.as_ref().map(|from| from.address.clone()),
             envelope.conversation,
             at.folder,
-            envelope.received.map(|received| received.as_millisecond()),
+            envelope.received.map(jiff::Timestamp::as_millisecond),
             to_json(envelope)?,
             status,
             now,

@@ -44,7 +44,7 @@ pub(super) fn remember(connection: &Connection, mailbox: &str, writes: &[MemoryW
                     "INSERT INTO memory (mailbox, key, value, until, at) VALUES (?, ?, ?, ?, ?)
                      ON CONFLICT DO UPDATE SET value = excluded.value, until = excluded.until, at = excluded.at",
                 )?
-                .execute(params![mailbox, write.key, value.to_string(), write.until.map(|until| until.as_millisecond()), now])?,
+                .execute(params![mailbox, write.key, value.to_string(), write.until.map(jiff::Timestamp::as_millisecond), now])?,
             None => connection
                 .prepare_cached("DELETE FROM memory WHERE mailbox = ? AND key = ?")?
                 .execute(params![mailbox, write.key])?,

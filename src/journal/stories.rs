@@ -170,7 +170,7 @@ async fn a_plan_is_refused_when_what_it_recalled_has_changed() {
     desk.journal.keep_rule_set(&hash, &std::collections::BTreeMap::new()).await.unwrap();
     let recalled = vec![MemoryRead { key: "invoice/7".into(), value: None }];
     let remember = vec![MemoryWrite { key: "invoice/7".into(), value: Some(json!("x")), until: None }];
-    let plan = Plan { recalled, remember, ..plan(&[Action::MarkRead]) };
+    let plan = Plan { remember, recalled, ..plan(&[Action::MarkRead]) };
     assert_eq!(desk.journal.record_plan(rows[0], &hash, plan.clone()).await.unwrap(), Recorded::Planned);
     assert_eq!(desk.journal.record_plan(rows[1], &hash, plan.clone()).await.unwrap(), Recorded::MemoryChanged);
     assert_eq!(desk.journal.record_plan(rows[0], &hash, plan).await.unwrap(), Recorded::AlreadyDecided);
@@ -213,7 +213,7 @@ async fn budgets_withhold_and_the_pace_delays() {
     assert_eq!(begin(1, sent("b@fabrikam.com", "c1"), limits(60)).await, Begun::Started);
     desk.record(row, &ids[1], &[Event::Done { result: Value::Null }]).await;
     assert_eq!(begin(2, sent("c@fabrikam.com", "c1"), limits(60)).await, Begun::ConversationHasEnough(2));
-    desk.clock.advance(Duration::from_secs(86_400));
+    desk.clock.advance(Duration::from_hours(24));
     assert_eq!(begin(2, sent("a@fabrikam.com", "c3"), limits(1)).await, Begun::Started);
 }
 

@@ -120,7 +120,9 @@ fn quoted_printable(encoded: &[u8]) -> Vec<u8> {
 
 /// Whether text in this charset can be read as what it says.
 pub(super) fn is_known_charset(name: &str) -> bool {
-    name.len() <= 45 && charset_decoder(name.as_bytes()).is_some()
+    // The parser's table leaves out what needs no decoding.
+    let plain = ["utf-8", "utf8", "us-ascii", "ascii"].iter().any(|plain| name.trim().eq_ignore_ascii_case(plain));
+    plain || (name.len() <= 45 && charset_decoder(name.as_bytes()).is_some())
 }
 
 /// Text in a charset. Without one, or with one that is not known: by its byte order mark, else UTF-8, else windows-1252.

@@ -158,6 +158,7 @@ pub enum Importance {
     High,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_false(value: &bool) -> bool {
     !value
 }

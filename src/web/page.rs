@@ -32,7 +32,7 @@ pub struct RulesLine {
 
 #[derive(Serialize)]
 struct Row {
-    row: i64,
+    number: i64,
     time: String,
     mailbox: String,
     sender: String,
@@ -107,7 +107,7 @@ fn row(line: MessageLine) -> Row {
         status: action.status,
     });
     Row {
-        row: line.row,
+        number: line.row,
         time: clock_time(from_ms(line.seen_at)),
         mailbox: line.mailbox,
         sender: line.sender,
