@@ -7,6 +7,9 @@ use crate::clock::Clock;
 use crate::daemon::{Daemon, Given, Reload};
 use crate::executor::Patience;
 
+/// How long calls under way may take to end once the process is asked to stop.
+const STOP_MAX: std::time::Duration = std::time::Duration::from_secs(18);
+
 /// How to run.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
@@ -37,7 +40,9 @@ pub(super) fn run(args: &RunArgs, path: &Path) -> anyhow::Result<Exit> {
             reason = engine.failed() => Err(OutsideError(reason).into()),
             () = asked_to_stop() => {
                 tell("stopping: calls that are under way are finished");
-                engine.stop().await;
+                if tokio::time::timeout(STOP_MAX, engine.stop()).await.is_err() {
+                    tell("a call did not end in time; the next start looks what became of it");
+                }
                 Ok(Exit::Done)
             }
         }

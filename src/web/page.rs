@@ -99,12 +99,13 @@ fn in_words(detail: &Value) -> String {
 fn row(line: MessageLine) -> Row {
     let result = result(&line);
     let actions = line.actions.into_iter().map(|action| Chip {
+        // Done, but not as planned: it was not safe, or a person was first.
+        status: if action.status == "done" && action.reason.is_some() { "withheld".to_owned() } else { action.status },
         text: action.planned.action.to_string(),
         note: action
             .reason
             .or_else(|| action.result.filter(|result| !result.is_null()).map(|result| result.to_string()))
             .unwrap_or_default(),
-        status: action.status,
     });
     Row {
         number: line.row,
