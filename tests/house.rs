@@ -25,7 +25,7 @@ const EDGES: [(&str, &[&str]); 17] = [
     ("replay", &["rules", "journal", "templates", "text"]),
     ("web", &["journal", "intake"]),
     ("simulator", &[]),
-    ("config", &["endpoints", "graph", "rules"]),
+    ("config", &["text"]),
     ("daemon", &["*"]),
     ("cli", &["*"]),
 ];

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Problem, Severity};
-use super::values::nearest;
+use crate::text::nearest;
 
 /// The file and what is wrong with it.
 pub(super) struct Document<'a> {
@@ -75,7 +75,7 @@ impl<'a> Section<'a> {
     /// Complains of every key that is not among these, naming the nearest.
     pub fn know(&self, document: &mut Document<'_>, known: &[&str]) {
         for (key, _) in self.table.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
-            let hint = match nearest(key.get_ref(), known) {
+            let hint = match nearest(key.get_ref(), known.iter().copied()) {
                 Some(word) => format!("did you mean `{word}`?"),
                 None => format!("known keys are {}", known.join(", ")),
             };

@@ -34,27 +34,6 @@ pub(super) fn is_mail_address(text: &str) -> bool {
     parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty()) && !text.contains(char::is_whitespace)
 }
 
-/// The known word that was probably meant.
-pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let nearest = known.iter().map(|other| (distance(word, other), *other)).min()?;
-    (nearest.0 <= word.chars().count().max(4) / 2).then_some(nearest.1)
-}
-
-/// Insertions, deletions and replacements between two words (Levenshtein), without case.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.to_lowercase().chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, from) in left.to_lowercase().chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, to) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[right.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,14 +43,6 @@ mod tests {
         let read = |text: &str| duration(text).ok().map(|span| span.as_millis());
         assert_eq!(["500ms", "1s", "5m", "24h", "7d"].map(read), [500, 1000, 300_000, 86_400_000, 604_800_000].map(Some));
         assert_eq!(["60", "s", "0s", "1.5s", "-1s", "99999999999999999999s", "999999d", "5 m"].map(read), [None; 8]);
-    }
-
-    #[test]
-    fn the_nearest_word_is_found() {
-        let known = ["address", "folders", "poll", "rules"];
-        assert_eq!(nearest("adress", &known), Some("address"));
-        assert_eq!(nearest("Pol", &known), Some("poll"));
-        assert_eq!(nearest("xyzzy", &known), None);
     }
 
     #[test]

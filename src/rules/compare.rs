@@ -7,9 +7,9 @@ use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 use rust_decimal::Decimal;
 
 use super::codes;
-use super::nearest::did_you_mean;
 use super::stop::{Word, fault};
 use super::values::{Ahead, Day, Moment, VERDICTS, VerdictValue, kind_of};
+use crate::text::did_you_mean;
 
 /// Registers comparisons for every pair of values, and joining with `()`.
 ///

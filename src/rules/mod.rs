@@ -14,7 +14,6 @@ mod files;
 mod folder;
 mod json;
 pub mod limits;
-mod nearest;
 mod raised;
 mod row;
 mod run;

@@ -1,4 +1,4 @@
-//! Reading values out of text: patterns, labelled values, amounts of money, numbers, dates.
+//! Reading values out of text: patterns, labelled values, amounts of money, numbers, dates, and the word that was meant.
 //!
 //! Pure functions on `&str`: no clock, no script types, no input or output. "Not there" is `None`; what is there but reads
 //! two ways, or does not fit the form that was asked for, is an error in words that says what to write. Nothing is guessed.
@@ -13,6 +13,7 @@ mod date_form;
 mod date_names;
 mod glob;
 mod money;
+mod nearest;
 mod number_form;
 mod pattern;
 mod similarity;
@@ -22,6 +23,7 @@ pub use between::{lines, text_between};
 pub use date::{DateError, add_workdays, format_date, to_date, to_date_guess, weekday};
 pub use glob::like;
 pub use money::{to_money, to_money_as, to_number, to_number_as};
+pub use nearest::{did_you_mean, nearest};
 pub use number_form::{NumberError, NumberForm, format_number};
 pub use pattern::{FIND_ALL_MAX, PatternError, TooManyMatches, find, find_all, groups, matches, pattern};
 pub use similarity::similar;

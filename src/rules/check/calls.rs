@@ -6,9 +6,9 @@ use rhai::{Expr, Position};
 
 use super::Checked;
 use crate::rules::codes;
-use crate::rules::nearest::did_you_mean;
 use crate::rules::syntax::Complaint;
 use crate::rules::vocabulary::{self, words};
+use crate::text::did_you_mean;
 
 /// Words of Rhai's packages that rules shall not have.
 const REFUSED: [&str; 5] = ["print", "debug", "sleep", "timestamp", "exit"];

@@ -6,10 +6,10 @@ use rhai::{ASTNode, Expr, Position, Stmt};
 
 use super::Checked;
 use crate::rules::codes;
-use crate::rules::nearest::did_you_mean;
 use crate::rules::script::Script;
 use crate::rules::syntax::Complaint;
 use crate::rules::vocabulary::{self, words};
+use crate::text::did_you_mean;
 
 /// Kinds whose words are all known.
 const KINDS: [&str; 5] = ["mail", "address", "attachment", "authenticity", "bounce"];

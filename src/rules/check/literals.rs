@@ -5,12 +5,12 @@ use rhai::{Expr, Position};
 use super::Checked;
 use super::calls::Call;
 use crate::ids::EndpointName;
-use crate::rules::nearest::did_you_mean;
 use crate::rules::script::literal_text;
 use crate::rules::syntax::Complaint;
 use crate::rules::vocabulary::{FORWARD_OPTIONS, REPLY_OPTIONS, SEND_OPTIONS};
 use crate::rules::{codes, folder};
 use crate::text;
+use crate::text::did_you_mean;
 
 impl Checked<'_> {
     pub(super) fn literals(&mut self, call: &Call) {

@@ -9,10 +9,10 @@ use crate::rules::codes;
 use crate::rules::folder;
 use crate::rules::json::{Answers, to_json};
 use crate::rules::limits::MEMORY_WRITES_MAX;
-use crate::rules::nearest::did_you_mean;
 use crate::rules::run::{current, remember};
 use crate::rules::stop::{Word, fault};
 use crate::rules::values::{Day, Moment, kind_of};
+use crate::text::did_you_mean;
 
 /// The family's words.
 pub(super) const WORDS: &[Entry] = &[

@@ -11,11 +11,11 @@ use crate::ids::EndpointName;
 use crate::plan::{Action, Receipt};
 use crate::rules::json::{Answers, to_json};
 use crate::rules::limits::RECORDS_MAX;
-use crate::rules::nearest::did_you_mean;
 use crate::rules::run::{Run, current};
 use crate::rules::stop::{Word, fault};
 use crate::rules::values::{Ahead, PostReceipt, kind_of};
 use crate::rules::{codes, watch};
+use crate::text::did_you_mean;
 
 /// The family's words.
 pub(super) const WORDS: &[Entry] = &[

@@ -11,10 +11,10 @@ use crate::plan::{Action, Forward, NewMail, Note, Reply};
 use crate::rules::codes;
 use crate::rules::json::{Answers, to_json};
 use crate::rules::limits::RECIPIENTS_MAX;
-use crate::rules::nearest::did_you_mean;
 use crate::rules::run::{Run, current};
 use crate::rules::stop::{Word, fault};
 use crate::rules::values::{AddressValue, AttachmentValue, kind_of};
+use crate::text::did_you_mean;
 
 /// The family's words.
 pub(super) const WORDS: &[Entry] = &[

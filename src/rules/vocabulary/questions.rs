@@ -10,12 +10,12 @@ use crate::plan::Question;
 use crate::rules::codes;
 use crate::rules::json::{Answers, from_json, to_json};
 use crate::rules::limits::QUESTIONS_MAX;
-use crate::rules::nearest::did_you_mean;
 use crate::rules::row::Row;
 use crate::rules::run::{self, current};
 use crate::rules::stop::{Word, ask, fault};
 use crate::rules::table::Table;
 use crate::rules::values::kind_of;
+use crate::text::did_you_mean;
 
 /// The family's words.
 pub(super) const WORDS: &[Entry] = &[

@@ -4,7 +4,7 @@
 const WORD_CHARS_MAX: usize = 60;
 
 /// The known word that differs least from `word`, when the difference is small.
-pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let length = word.chars().count();
     if length > WORD_CHARS_MAX {
         return None;
@@ -24,7 +24,7 @@ pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
 }
 
 /// ", did you mean …" as a hint.
-pub(super) fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
     nearest(word, known).map(|near| format!("did you mean `{near}`?"))
 }
 
@@ -58,5 +58,6 @@ mod tests {
         assert_eq!(nearest("sujbect", known), Some("subject"));
         assert_eq!(nearest("Reply", known), Some("reply"));
         assert_eq!(nearest("zebra_crossing", known), None);
+        assert_eq!(nearest("Pol", ["address", "folders", "poll", "rules"]), Some("poll"));
     }
 }
