@@ -1,7 +1,7 @@
 //! What `postroom replay` costs, beside what it cannot do without: reading the mail, and parsing it.
 //!
 //! ```text
-//! cargo bench --bench replay                  makes 10,000 mails in target/bench-mail (python3, two minutes, 740 MB), then measures
+//! cargo bench --bench replay                  makes 10,000 mails in target/bench-mail (python3, half a minute, 740 MB), then measures
 //! cargo bench --bench replay -- DIR           other mail: a folder of .eml, or one with `eml/` and a `manifest.jsonl` beside it
 //! cargo bench --bench replay -- --rounds 9    5 is what is done otherwise
 //! ```

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::{AuthSetting, Config, MailboxConfig};
 use crate::decider::{DecidedMailbox, Decider, Gate, LiveRules, RulesWatch, kept_files};
 use crate::endpoints::{Auth, EndpointError, EndpointSettings, Endpoints};
-use crate::executor::{Executor, MissingFolders, Patience, ReplyBudget, ServedMailbox};
+use crate::executor::{Executor, MissingFolders, Patience, ReplyBudget, SENDS_MAX, ServedMailbox};
 use crate::graph::{Graph, GraphError, GraphSettings};
 use crate::ids::MailboxName;
 use crate::intake::{Follower, Health, Nudge};
@@ -320,6 +320,7 @@ fn served_mailbox(mailbox: &MailboxConfig, graph: &crate::graph::Mailbox) -> Ser
         graph: graph.clone(),
         address: mailbox.address.clone(),
         missing_folders: if mailbox.create_folders { MissingFolders::Create } else { MissingFolders::Refuse },
+        sends: Arc::new(tokio::sync::Semaphore::new(SENDS_MAX)),
         budget: ReplyBudget {
             per_minute: mailbox.replies.per_minute,
             per_sender_per_day: mailbox.replies.per_sender_per_day,

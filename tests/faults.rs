@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use postroom::clock::Clock;
 use postroom::ids::{EndpointName, MailboxName};
+use postroom::simulator::{MailboxSeed, Options, Simulator};
 use serde_json::json;
 
 use crate::whole::RULES;
@@ -249,4 +251,40 @@ async fn an_endpoint_that_is_gone_from_the_configuration_holds_its_actions() {
     let parked = world.engine.as_ref().unwrap().journal().parked().await.unwrap();
     assert!(parked[0].reason.contains("the configuration has no endpoint of this name"), "{parked:?}");
     world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_writes_to_its_own_mailbox_goes_round_once_and_no_further() {
+    let rules = [
+        (
+            "10-a.rhai",
+            "//! Writes to itself.\nfn then(mail) { send(#{ to: [\"invoices@contoso.com\"], subject: \"Again\", template: \"a.html\", data: #{} }); }\n",
+        ),
+        ("templates/a.html", "<p>Again</p>\n"),
+    ];
+    let mut world = World::started(&rules).await;
+    world.deliver(&mail(1, "Hello", "x"));
+    let lines = world.settled(2).await;
+    world.stop().await;
+    let reason = lines[0].actions[0].reason.as_deref();
+    assert_eq!(reason, Some("the message comes from invoices@contoso.com, a mailbox that we work on"));
+    assert_eq!(world.count("sent"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_comes_back_with_other_ids_is_followed_again() {
+    let mut world = World::started(&MOVES).await;
+    world.deliver(&mail(1, "One", "x"));
+    world.settled(1).await;
+    let seed = || vec![MailboxSeed { address: crate::world::MAILBOX.into(), mail: Vec::new() }];
+    let elsewhere = Options { mailboxes: seed(), ..Options::new(Clock::system()) };
+    let listen = world.tenant.address();
+    let before = std::mem::replace(&mut world.tenant, Simulator::start(elsewhere).await.unwrap());
+    before.stop().await;
+    let anew = Options { mailboxes: seed(), listen, seed: 2, ..Options::new(Clock::system()) };
+    world.tenant = Simulator::start(anew).await.unwrap();
+    world.deliver(&mail(2, "Two", "x"));
+    world.settled(2).await;
+    world.stop().await;
+    assert_eq!(world.folders(), json!({ "Done": ["Two"] }));
 }

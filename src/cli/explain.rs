@@ -36,14 +36,19 @@ pub(super) fn run(args: &ExplainArgs, config: &Config) -> anyhow::Result<Exit> {
 
 fn told(story: &Story) -> String {
     let message = &story.message;
+    let subject = crate::mail::one_line(&message.subject);
     let mut lines = vec![
         format!(
             "{}  (message {} in {})",
-            if message.subject.is_empty() { "(no subject)" } else { &message.subject },
+            if subject.is_empty() { "(no subject)" } else { &subject },
             message.row,
             message.mailbox
         ),
-        format!("from {}  {}", message.sender, message.message_id.as_deref().unwrap_or("(no Message-ID)")),
+        format!(
+            "from {}  {}",
+            crate::mail::one_line(&message.sender),
+            message.message_id.as_deref().unwrap_or("(no Message-ID)")
+        ),
         String::new(),
     ];
     for line in &story.lines {
@@ -76,7 +81,8 @@ fn in_words(detail: &serde_json::Value) -> String {
             None => format!("{} {value}", key.replace('_', " ")),
         })
         .collect();
-    match told.join(", ") {
+    // A line break of a detail is indented below; nothing else that moves a cursor gets out.
+    match told.join(", ").replace(|letter: char| letter != '\n' && letter.is_control(), " ") {
         told if told.is_empty() => String::new(),
         told if told.contains('\n') => format!("\n    {}", told.replace('\n', "\n    ")),
         told => format!("  ({told})"),

@@ -67,8 +67,11 @@ impl Decider {
         let mut busy = HashSet::new();
         loop {
             bell.borrow_and_update();
+            let mut is_full = false;
             if !*stop.borrow() {
-                for message in self.undecided().await? {
+                let undecided = self.undecided().await?;
+                is_full = !undecided.is_empty();
+                for message in undecided {
                     if decisions.len() < DECISIONS_MAX as usize && busy.insert(message.row) {
                         decisions.push(async { (message.row, self.decide(message).await) });
                     }
@@ -76,7 +79,7 @@ impl Decider {
             } else if decisions.is_empty() {
                 return Ok(());
             }
-            let wait = self.wait().await?;
+            let wait = if is_full { LOOK_AT_LEAST } else { self.wait().await? };
             let room = decisions.len() < DECISIONS_MAX as usize;
             tokio::select! {
                 Some((row, decided)) = decisions.next() => {

@@ -7,7 +7,7 @@ use super::call::{Call, ms};
 use super::lane::{Prepared, Work};
 use crate::graph::{Draft, DraftAttachment};
 use crate::journal::{ActionRow, Event, JournalError, Limits, Sent};
-use crate::mail::{Address, Audience, Message, answer_recipients, answer_references, answer_subject};
+use crate::mail::{Address, Audience, Message, answer_recipients, answer_references, answer_subject, one_line};
 use crate::plan::{Action, Forward, NewMail, Note, Reply, fill};
 
 /// Bytes of attachments in one mail: they travel in the request that makes the draft, which Graph limits to 4 MB.
@@ -97,7 +97,7 @@ async fn reply_draft(
     let draft = Draft {
         action: action.id.clone(),
         mark,
-        subject: reply.subject.clone().unwrap_or_else(|| answer_subject(envelope)),
+        subject: reply.subject.as_deref().map_or_else(|| answer_subject(envelope), one_line),
         html: render(executor, work, &reply.template, &reply.data).await?,
         to,
         cc,
@@ -143,7 +143,7 @@ async fn new_draft(
     Ok(Draft {
         action: action.id.clone(),
         mark,
-        subject: mail.subject.clone(),
+        subject: one_line(&mail.subject),
         html: render(executor, work, &mail.template, &mail.data).await?,
         to: mail.to.iter().map(Address::new).collect(),
         cc: mail.cc.iter().map(Address::new).collect(),

@@ -123,7 +123,7 @@ impl Executor {
                 Event::OutcomeUnknown { after_ms: 0, reason }
             } else {
                 // Reading anew mends it; only what goes on conflicting waits.
-                let after_ms = if action.attempt == 0 { 0 } else { ms(self.patience.retry(action.attempt)) };
+                let after_ms = if action.failures == 0 { 0 } else { ms(self.patience.retry(action.failures)) };
                 Event::Deferred { after_ms, reason }
             };
         }
@@ -135,7 +135,7 @@ impl Executor {
     }
 
     fn by_verdict(&self, action: &ActionRow, verdict: Verdict, reason: String) -> Event {
-        let pause = self.patience.retry(action.attempt + 1);
+        let pause = self.patience.retry(action.failures + 1);
         match verdict {
             Verdict::RetryAfter(after) => Event::Deferred { after_ms: ms(after), reason },
             Verdict::Retry => Event::Deferred { after_ms: ms(pause), reason },

@@ -1,5 +1,7 @@
 //! One message's turn: its actions in order, each call between a `Started` and its outcome.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
 use super::call::Call;
@@ -74,10 +76,17 @@ impl Executor {
         let each = |event: &Event| actions.iter().map(|action| (action.id.clone(), event.clone())).collect::<Vec<_>>();
         let event = match self.prepare(work, &actions).await? {
             Prepared::Tell(event) => event,
-            Prepared::Make { step, call, mail } => match self.begin(row, &actions, &step, mail).await? {
-                Some(event) => event,
-                None => self.make(work, &actions[0], call).await,
-            },
+            Prepared::Make { step, call, mail } => {
+                let sends = matches!(call, Call::Send { .. }).then(|| Arc::clone(&work.mailbox.sends));
+                let _permit = match sends {
+                    Some(sends) => sends.acquire_owned().await.ok(),
+                    None => None,
+                };
+                match self.begin(row, &actions, &step, mail).await? {
+                    Some(event) => event,
+                    None => self.make(work, &actions[0], call).await,
+                }
+            }
         };
         self.note(row, each(&event)).await
     }

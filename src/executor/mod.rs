@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
 
 pub use patience::Patience;
 
@@ -44,7 +45,13 @@ pub struct ServedMailbox {
     pub missing_folders: MissingFolders,
     /// How many answers may go out.
     pub budget: ReplyBudget,
+    /// Sends that may be begun and not ended.
+    pub sends: Arc<Semaphore>,
 }
+
+/// Sends of a mailbox under way at the same time: as many as Graph takes calls. A send is begun in the journal only when it can be made
+/// at once, so that a sudden end leaves few in doubt.
+pub const SENDS_MAX: usize = 4;
 
 /// What to do when a rule moves to a folder that is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +101,15 @@ impl Executor {
     /// # Errors
     /// The journal failed for good.
     pub async fn run(&self, mut stop: tokio::sync::watch::Receiver<bool>) -> Result<(), JournalError> {
-        let doubtful = self.journal.doubt_running().await?;
+        let doubtful = loop {
+            match self.journal.doubt_running().await {
+                Err(error) if error.is_passing() && !*stop.borrow() => {
+                    tracing::error!(%error, "nothing is begun until the journal can be written");
+                    self.clock.sleep(LOOK_AT_LEAST).await;
+                }
+                other => break other?,
+            }
+        };
         if doubtful > 0 {
             tracing::info!(
                 doubtful,
@@ -106,8 +121,11 @@ impl Executor {
         let mut busy = HashSet::new();
         loop {
             bell.borrow_and_update();
+            let mut is_full = false;
             if !*stop.borrow() {
-                for row in self.due().await? {
+                let due = self.due().await?;
+                is_full = !due.is_empty();
+                for row in due {
                     if lanes.len() < LANES_MAX && busy.insert(row) {
                         lanes.push(self.lane(row, stop.clone()));
                     }
@@ -115,7 +133,8 @@ impl Executor {
             } else if lanes.is_empty() {
                 return Ok(());
             }
-            let wait = self.wait().await?;
+            // What is due but has no lane yet is taken up at the end of another one, which wakes us.
+            let wait = if is_full { LOOK_AT_LEAST } else { self.wait().await? };
             tokio::select! {
                 Some((row, ended)) = lanes.next() => {
                     busy.remove(&row);
@@ -129,7 +148,7 @@ impl Executor {
     }
 
     async fn due(&self) -> Result<Vec<Row>, JournalError> {
-        match self.journal.due(LANES_MAX * 4).await {
+        match self.journal.due(LANES_MAX * 2).await {
             Err(error) if error.is_passing() => Ok(Vec::new()),
             other => other,
         }
@@ -139,7 +158,6 @@ impl Executor {
         let next = self.journal.next_action_at().await?;
         let now = self.clock.now().as_millisecond();
         let until = next.map_or(LOOK_AT_LEAST, |at| std::time::Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
-        // What is due already waits for a free lane: the end of another one wakes us.
         Ok(if until.is_zero() { LOOK_AT_LEAST } else { until.min(LOOK_AT_LEAST) })
     }
 

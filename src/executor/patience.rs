@@ -37,9 +37,9 @@ impl Default for Patience {
 }
 
 impl Patience {
-    /// The pause after attempt number `attempt`, from 1.
-    pub fn retry(&self, attempt: u32) -> Duration {
-        nth(&self.retries, attempt.saturating_sub(1))
+    /// The pause after so many failures in a row, from 1.
+    pub fn retry(&self, failures: u32) -> Duration {
+        nth(&self.retries, failures.saturating_sub(1))
     }
 
     /// The pause after look number `look`, from 0.

@@ -62,7 +62,7 @@ impl Executor {
         Prepared::Tell(match self.after_graph_error(action, error) {
             // A look changes nothing, so nothing can be unclear after it.
             Event::OutcomeUnknown { reason, .. } => {
-                Event::Deferred { after_ms: ms(self.patience.retry(action.attempt + 1)), reason }
+                Event::Deferred { after_ms: ms(self.patience.retry(action.failures + 1)), reason }
             }
             event => event,
         })
@@ -247,6 +247,7 @@ mod tests {
             step: None,
             progress: Value::Null,
             attempt: 0,
+            failures: 0,
             looks: 0,
             unclear_at: None,
             due_at: 0,

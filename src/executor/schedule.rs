@@ -65,6 +65,7 @@ mod tests {
             step: None,
             progress: serde_json::Value::Null,
             attempt: 0,
+            failures: 0,
             looks: 0,
             unclear_at: None,
             due_at: 100,

@@ -47,7 +47,7 @@ impl Executor {
 
     fn not_yet(&self, action: &ActionRow, reason: &str) -> Event {
         // The first repeat is at once; if the remote goes on failing, the pauses grow.
-        let after_ms = if action.attempt <= 1 { 0 } else { ms(self.patience.retry(action.attempt - 1)) };
+        let after_ms = if action.failures <= 1 { 0 } else { ms(self.patience.retry(action.failures - 1)) };
         Event::NeverHappened { after_ms, reason: reason.to_owned() }
     }
 

@@ -47,7 +47,7 @@ impl Mailbox {
         }
         call.answer_max = PAGE_BYTES_MAX;
         let call = call.header(HeaderName::from_static("prefer"), PAGE_SIZE);
-        let page: Page<WireMessage> = self.json(&self.make(&call).await.map_err(cursor_lost)?)?;
+        let page: Page<WireMessage> = self.json(&self.make(&call).await.map_err(|error| cursor_lost(error, cursor))?)?;
         let (next, more) = match (page.next_link, page.delta_link) {
             (Some(next), _) => (next, true),
             (None, Some(delta)) => (delta, false),
@@ -106,8 +106,13 @@ fn last_of_each(entries: Vec<WireMessage>) -> Vec<WireMessage> {
     kept
 }
 
-/// In a delta round 410 means a dead cursor whatever its code, and so does a complaint about the token.
-fn cursor_lost(error: GraphError) -> GraphError {
+/// In a delta round 410 means a dead cursor whatever its code, and so does a complaint about the token. A folder that is gone takes
+/// its cursor with it: another of the same path has another id.
+fn cursor_lost(error: GraphError, cursor: Option<&str>) -> GraphError {
     let bad_token = error.status == Some(400) && error.message.to_ascii_lowercase().contains("badly formed token");
-    if error.status == Some(410) || bad_token { GraphError { kind: ErrorKind::CursorLost, ..error } } else { error }
+    if error.status == Some(410) || bad_token || (error.is_gone() && cursor.is_some()) {
+        GraphError { kind: ErrorKind::CursorLost, ..error }
+    } else {
+        error
+    }
 }

@@ -68,6 +68,12 @@ impl Health {
         folders.iter().map(|((mailbox, folder), health)| (mailbox.clone(), folder.clone(), health.clone())).collect()
     }
 
+    fn shows(&self, arrival: &Arrival, trouble: &str) -> bool {
+        let folders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let health = folders.get(&(arrival.mailbox.clone(), arrival.folder.clone()));
+        health.is_some_and(|health| health.trouble.as_deref() == Some(trouble))
+    }
+
     fn set(&self, arrival: &Arrival, change: impl FnOnce(&mut FolderHealth)) {
         let mut folders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         change(folders.entry((arrival.mailbox.clone(), arrival.folder.clone())).or_default());
@@ -155,8 +161,9 @@ impl Follower {
             Trouble::NoFolder => (format!("there is no folder `{}`; make it or correct `folders`", self.arrival.folder), None),
             Trouble::Journal(error) => (error.to_string(), None),
         };
-        // The first failure and then every tenth: a night without network is not a full disk.
-        if failures % 10 == 1 {
+        // The first failure, every new reason and then every tenth time: a night without network must not fill a disk.
+        let is_news = !self.health.shows(&self.arrival, &what);
+        if is_news || failures % 10 == 1 {
             tracing::warn!(mailbox = %self.arrival.mailbox, folder = self.arrival.folder, failures, what, "a round failed and is repeated");
         }
         self.health.set(&self.arrival, |health| health.trouble = Some(what));

@@ -49,6 +49,8 @@ pub struct ActionRow {
     pub progress: Value,
     /// Calls begun so far.
     pub attempt: u32,
+    /// Calls in a row that the remote did not let succeed; those that our own end cut off do not count.
+    pub failures: u32,
     /// Looks since it became unclear.
     pub looks: u32,
     /// Since when it is unclear, in milliseconds.
@@ -176,10 +178,8 @@ impl Journal {
             let mut statement = connection.prepare("SELECT message, id FROM action WHERE status = 'running'")?;
             let running: Vec<(i64, String)> =
                 statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-            let event =
-                Event::OutcomeUnknown { after_ms: 0, reason: "the process ended while the call was under way".to_owned() };
             for (row, id) in &running {
-                apply(connection, Row(*row), &ActionId::new(id.clone()), &event, now)?;
+                apply(connection, Row(*row), &ActionId::new(id.clone()), &Event::Interrupted, now)?;
             }
             Ok(running.len())
         })
@@ -237,7 +237,7 @@ fn turn(connection: &Connection, row: Row) -> Result<Turn, StepError> {
         has_changed_message: false,
     };
     let mut statement = connection.prepare_cached(
-        "SELECT id, ordinal, body, status, step, progress, attempt, looks, unclear_at, due_at, result
+        "SELECT id, ordinal, body, status, step, progress, attempt, looks, unclear_at, due_at, result, failures
          FROM action WHERE message = ? AND epoch = ? ORDER BY ordinal",
     )?;
     let mut rows = statement.query(params![row.0, epoch])?;
@@ -262,6 +262,7 @@ fn turn(connection: &Connection, row: Row) -> Result<Turn, StepError> {
             looks: row.get(7)?,
             unclear_at: row.get(8)?,
             due_at: row.get(9)?,
+            failures: row.get(11)?,
         });
     }
     Ok(turn)
@@ -290,6 +291,8 @@ pub(super) fn apply(connection: &Connection, row: Row, id: &ActionId, event: &Ev
         .prepare_cached(
             "UPDATE action SET status = ?2, turn = 1, step = coalesce(?3, step), progress = coalesce(?4, progress),
                     attempt = attempt + (?5 = 'started'), looks = CASE ?5 WHEN 'still_unclear' THEN looks + 1 ELSE 0 END,
+                    failures = CASE WHEN status = 'running' AND ?5 IN ('deferred', 'outcome_unknown') THEN failures + 1
+                                    WHEN ?5 IN ('advanced', 'done', 'confirmed', 'retried') THEN 0 ELSE failures END,
                     due_at = ?6, unclear_at = CASE ?2 WHEN 'unclear' THEN coalesce(unclear_at, ?8) END,
                     reason = ?7, result = coalesce(?9, result), changed_at = ?8
              WHERE id = ?1",

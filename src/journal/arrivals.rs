@@ -135,7 +135,8 @@ fn identity(envelope: &Envelope) -> Option<String> {
     let from = envelope.from.as_ref().map(|from| from.address.to_ascii_lowercase()).unwrap_or_default();
     let subject = envelope.subject.as_deref().unwrap_or_default();
     let mut digest = Sha256::new();
-    for part in [message_id, &sent, &from, subject, &envelope.preview] {
+    let attachments = if envelope.has_attachments { "with attachments" } else { "" };
+    for part in [message_id, &sent, &from, subject, &envelope.preview, attachments] {
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part.as_bytes());
     }

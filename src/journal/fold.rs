@@ -91,6 +91,8 @@ pub enum Event {
         /// What was seen.
         reason: String,
     },
+    /// The process ended while the call was under way: to be looked at.
+    Interrupted,
     /// A look found that it happened.
     Confirmed {
         /// What was found.
@@ -156,7 +158,7 @@ pub fn next_status(status: Status, event: &Event) -> Result<Status, IllegalMove>
         (S::Running | S::Unclear, E::Advanced { .. })
         | (S::Unclear, E::NeverHappened { .. })
         | (S::Rejected | S::Parked | S::Deferred, E::Retried { .. }) => Ok(S::Due),
-        (S::Running, E::OutcomeUnknown { .. }) | (S::Unclear, E::StillUnclear { .. }) => Ok(S::Unclear),
+        (S::Running, E::OutcomeUnknown { .. } | E::Interrupted) | (S::Unclear, E::StillUnclear { .. }) => Ok(S::Unclear),
         (S::Unclear, E::Parked { .. }) => Ok(S::Parked),
         _ => Err(IllegalMove { status, event: event.name() }),
     }
@@ -173,6 +175,7 @@ impl Event {
             Self::Deferred { .. } => "deferred",
             Self::Rejected { .. } => "rejected",
             Self::OutcomeUnknown { .. } => "outcome_unknown",
+            Self::Interrupted => "interrupted",
             Self::Confirmed { .. } => "confirmed",
             Self::NeverHappened { .. } => "never_happened",
             Self::StillUnclear { .. } => "still_unclear",
@@ -222,6 +225,7 @@ mod tests {
             Event::Deferred { after_ms, reason: reason.clone() },
             Event::Rejected { reason: reason.clone() },
             Event::OutcomeUnknown { after_ms, reason: reason.clone() },
+            Event::Interrupted,
             Event::Confirmed { result: Value::Null },
             Event::NeverHappened { after_ms, reason: reason.clone() },
             Event::StillUnclear { after_ms, reason: reason.clone() },
@@ -245,7 +249,7 @@ mod tests {
         assert_eq!(
             table,
             "due: started>running withheld>done deferred>deferred rejected>rejected\n\
-             running: advanced>due done>done withheld>done deferred>deferred rejected>rejected outcome_unknown>unclear\n\
+             running: advanced>due done>done withheld>done deferred>deferred rejected>rejected outcome_unknown>unclear interrupted>unclear\n\
              unclear: advanced>due withheld>done rejected>rejected confirmed>done never_happened>due still_unclear>unclear parked>parked\n\
              deferred: started>running withheld>done deferred>deferred rejected>rejected retried>due skipped>done\n\
              done: \n\

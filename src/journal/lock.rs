@@ -9,6 +9,10 @@ use sha2::Sha256;
 
 use super::JournalError;
 
+/// Tries to take a lock that is held, and the pause between them: half a second in all.
+const TRIES: u32 = 25;
+const TRY_AGAIN: std::time::Duration = std::time::Duration::from_millis(20);
+
 /// Held as long as this process works on the database.
 #[derive(Debug)]
 pub struct Lock {
@@ -22,15 +26,24 @@ impl Lock {
     /// Another process holds it, or the file cannot be made.
     pub fn take(database: &Path) -> Result<Self, JournalError> {
         let path = beside(database, "lock");
+        let mut tries = TRIES;
         let open = |what: String| JournalError::Open { path: path.display().to_string(), what };
         let file =
             OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(|error| open(error.to_string()))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(std::fs::TryLockError::WouldBlock) => {
-                Err(JournalError::SecondRun { path: database.display().to_string(), lock: path.display().to_string() })
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { _file: file }),
+                // The system takes a moment to let go of what a killed process held.
+                Err(std::fs::TryLockError::WouldBlock) if tries > 0 => {
+                    tries -= 1;
+                    std::thread::sleep(TRY_AGAIN);
+                }
+                Err(std::fs::TryLockError::WouldBlock) => {
+                    let path = path.display().to_string();
+                    return Err(JournalError::SecondRun { path: database.display().to_string(), lock: path });
+                }
+                Err(std::fs::TryLockError::Error(error)) => return Err(open(error.to_string())),
             }
-            Err(std::fs::TryLockError::Error(error)) => Err(open(error.to_string())),
         }
     }
 }
@@ -91,8 +104,12 @@ impl InstanceKey {
     }
 }
 
+/// A file beside the database itself, by whatever name or link it was given.
 fn beside(database: &Path, extension: &str) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
+    let folder = || database.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).canonicalize();
+    let real =
+        database.canonicalize().or_else(|_| Ok::<_, std::io::Error>(folder()?.join(database.file_name().unwrap_or_default())));
+    let mut path = real.unwrap_or_else(|_| database.to_owned()).into_os_string();
     path.push(".");
     path.push(extension);
     path.into()
@@ -111,6 +128,17 @@ mod tests {
         assert!(matches!(Lock::take(&database), Err(JournalError::SecondRun { .. })));
         drop(first);
         assert!(Lock::take(&database).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_the_database_is_the_same_database() {
+        let dir = tempfile::tempdir().unwrap();
+        let (database, link) = (dir.path().join("postroom.db"), dir.path().join("other.db"));
+        std::fs::write(&database, "").unwrap();
+        std::os::unix::fs::symlink(&database, &link).unwrap();
+        let _first = Lock::take(&database).unwrap();
+        assert!(matches!(Lock::take(&link), Err(JournalError::SecondRun { .. })));
     }
 
     #[test]

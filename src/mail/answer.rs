@@ -5,14 +5,25 @@ use super::{Address, Envelope};
 /// Message ids in an answer's References at most: the first, which names the thread, and the newest.
 const REFERENCES_MAX: usize = 20;
 
+/// Characters of a subject that goes out (Exchange's limit).
+const SUBJECT_CHARS_MAX: usize = 255;
+
 /// Marks of an answer that a subject may begin with, in the languages of our senders.
 const ANSWER_MARKS: [&str; 9] = ["re:", "aw:", "sv:", "vs:", "antw:", "rif:", "ref:", "odp:", "ынт:"];
 
 /// `RE: ` and the subject, unless it is headed like an answer already.
 pub fn answer_subject(envelope: &Envelope) -> String {
-    let subject = envelope.subject.as_deref().unwrap_or_default().trim();
+    let subject = one_line(envelope.subject.as_deref().unwrap_or_default());
     let lower = subject.to_lowercase();
-    if ANSWER_MARKS.iter().any(|mark| lower.starts_with(mark)) { subject.to_owned() } else { format!("RE: {subject}") }
+    if ANSWER_MARKS.iter().any(|mark| lower.starts_with(mark)) { subject } else { format!("RE: {subject}") }
+}
+
+/// A subject as it may go out: one line of at most 255 characters, without what moves a cursor or turns the reading direction.
+pub fn one_line(text: &str) -> String {
+    let turns = |letter: char| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let plain = text.chars().filter(|letter| !turns(*letter)).map(|letter| if letter.is_control() { ' ' } else { letter });
+    let plain: String = plain.take(SUBJECT_CHARS_MAX).collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whom an answer goes to.
@@ -101,6 +112,8 @@ mod tests {
     fn an_answer_is_headed_once_and_joins_its_thread() {
         assert_eq!(answer_subject(&envelope()), "RE: Order 7");
         assert_eq!(answer_subject(&Envelope { subject: Some("AW: Order 7".into()), ..envelope() }), "AW: Order 7");
+        let forged = Envelope { subject: Some("Hi\r\nBcc: a@b.example\r\n\r\n\u{202e}body".into()), ..envelope() };
+        assert_eq!(answer_subject(&forged), "RE: Hi Bcc: a@b.example body");
         assert_eq!(answer_references(&envelope()).as_deref(), Some("<1@a> <2@a> <3@fabrikam.com>"));
     }
 }

@@ -30,7 +30,7 @@ mod table;
 #[cfg(test)]
 mod robustness;
 
-pub use answer::{Audience, answer_recipients, answer_references, answer_subject};
+pub use answer::{Audience, answer_recipients, answer_references, answer_subject, one_line};
 pub use attachment::Attachment;
 pub use authenticity::{AuthVerdict, Authenticity};
 pub use bounce::{Bounce, BouncedRecipient};

@@ -61,6 +61,7 @@ CREATE TABLE action (
     step       TEXT,
     progress   TEXT NOT NULL DEFAULT 'null',
     attempt    INTEGER NOT NULL DEFAULT 0,
+    failures   INTEGER NOT NULL DEFAULT 0,
     looks      INTEGER NOT NULL DEFAULT 0,
     due_at     INTEGER NOT NULL,
     unclear_at INTEGER,

@@ -138,7 +138,7 @@ fn forward(context: &NativeCallContext, given: &Given) -> Word<Dynamic> {
         let sender = envelope.from.iter().chain(&envelope.sender).chain(&envelope.reply_to).any(|from| from.is(address));
         sender.then(|| format!("{address} is the sender"))
     });
-    let withheld = withheld.map_or_else(|| came_back(context, &run, &to), |reason| Ok(Some(reason)))?;
+    let withheld = withheld.map_or_else(|| circular(context, &run, &to), |reason| Ok(Some(reason)))?;
     plan(context, Action::Forward(Forward { to, note }), withheld)
 }
 
@@ -180,13 +180,22 @@ fn send(context: &NativeCallContext, given: &Given) -> Word<Dynamic> {
             .map_or(Ok(Value::Object(serde_json::Map::new())), |data| json(context, data, "the template's data"))?,
         attach: map.get("attach").map_or(Ok(Vec::new()), |value| attachments(context, value))?,
     };
-    let withheld = came_back(context, &run, &mail.to)?;
+    let withheld = circular(context, &run, &mail.to)?;
     plan(context, Action::Send(mail), withheld)
 }
 
-/// Mail about a bounce to an address that has just bounced would come back for ever.
-fn came_back(context: &NativeCallContext, run: &Run, to: &[String]) -> Word<Option<String>> {
+/// Why mail about this message could go round for ever: it comes from ourselves or from another engine like us, or it is the
+/// bounce of mail to the same address.
+fn circular(context: &NativeCallContext, run: &Run, to: &[String]) -> Word<Option<String>> {
     let message = &run.input.message;
+    let own = &run.known.surroundings.own_addresses;
+    let senders = message.envelope.from.iter().chain(&message.envelope.sender);
+    if let Some(ours) = senders.into_iter().find(|sender| own.iter().any(|own| sender.is(own))) {
+        return Ok(Some(format!("the message comes from {}, a mailbox that we work on", ours.address)));
+    }
+    if needs(context, || message.header("x-postroom-action").map(|mark| mark.is_some()))? {
+        return Ok(Some("the message was sent by a program like this one".to_owned()));
+    }
     let bounce = if needs(context, || message.is_bounce())? { needs(context, || message.bounce())? } else { None };
     let failed = bounce.map(|bounce| bounce.recipients).unwrap_or_default();
     let back = to.iter().find(|address| failed.iter().any(|recipient| recipient.address.eq_ignore_ascii_case(address)));
