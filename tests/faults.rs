@@ -64,6 +64,43 @@ async fn whatever_fails_once_each_effect_happens_exactly_once() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What the first rules leave out: a forward, a draft for people, a copy, a delete.
+const OTHERS: [(&str, &str); 2] = [
+    (
+        "10-others.rhai",
+        "//! Others.\nfn then(mail) {\n    forward(\"desk@fabrikam.com\", \"Please look.\");\n    draft_reply(\"a.html\", #{});\n    \
+         copy_to(\"Archive/Copies\");\n    delete();\n}\n",
+    ),
+    ("templates/a.html", "<p>Thank you.</p>\n"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forwards_drafts_copies_and_deletes_happen_exactly_once_too() {
+    let mut wrong = Vec::new();
+    for operation in ["create_forward", "create_draft", "send", "copy", "delete"] {
+        let mut world = World::started(&OTHERS).await;
+        world.until_page("followed at").await;
+        for fault in FAULTS {
+            world.script(&json!({ "on": operation, "fault": fault, "times": 1, "retry_after": 0 }));
+        }
+        let all = FAULTS.len();
+        for number in 0..all {
+            world.deliver(&mail(number, &format!("Mail {number}"), "x"));
+        }
+        let lines = world.settled(i64::try_from(all).unwrap()).await;
+        world.until_sent(all).await;
+        world.stop().await;
+        let done = lines.iter().filter(|line| statuses(line) == ["done"; 4]).count();
+        let folders = world.folders();
+        let filed = |path: &str| folders[path].as_array().map_or(0, Vec::len);
+        let counts = (done, world.count("sent"), filed("Drafts"), filed("Archive/Copies"), filed("Deleted Items"));
+        if counts != (all, all, all, all, all) {
+            wrong.push(format!("{operation}: {counts:?} {folders} {lines:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_post_is_repeated_under_its_key_where_the_receiver_honours_it_and_left_to_a_person_where_not() {
     let rules =

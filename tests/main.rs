@@ -4,6 +4,7 @@
 mod faults;
 mod house;
 mod process;
+mod questions;
 mod trouble;
 mod whole;
 mod world;

@@ -175,8 +175,18 @@ impl World {
 
     /// Waits until the tenant has filed everything as expected: sent mail is on its way for a moment.
     pub async fn until_filed(&self, expected: &Value) {
+        self.until_folders(&expected.to_string(), |folders| folders == expected).await;
+    }
+
+    /// Waits until so much mail lies in Sent Items.
+    pub async fn until_sent(&self, count: usize) {
+        let sent = |folders: &Value| folders["Sent Items"].as_array().map_or(0, Vec::len);
+        self.until_folders(&format!("{count} in Sent Items"), |folders| sent(folders) >= count).await;
+    }
+
+    async fn until_folders(&self, expected: &str, done: impl Fn(&Value) -> bool) {
         let looking = async {
-            while self.folders() != *expected {
+            while !done(&self.folders()) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
