@@ -325,3 +325,28 @@ async fn a_tenant_that_comes_back_with_other_ids_is_followed_again() {
     world.stop().await;
     assert_eq!(world.folders(), json!({ "Done": ["Two"] }));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_that_a_person_deletes_before_it_is_sent_is_made_again_only_when_a_person_says_so() {
+    let mut world = World::new(&RULES).await;
+    // The send is refused for a while, which leaves the draft in our folder.
+    world.patience.retries = vec![Duration::from_millis(400)];
+    world.script(&json!({ "on": "send", "fault": "429_without_retry_after", "times": 1 }));
+    world.start().await;
+    world.deliver(&mail(1, "Your invoice", "Invoice No. 1"));
+    world.until("the send is deferred", |_, lines| lines.iter().any(|line| statuses(line).contains(&"deferred"))).await;
+    let mailbox = world.tenant.mailbox(crate::world::MAILBOX).unwrap();
+    let draft = mailbox["folders"]["Postroom Outbox"][0]["id"].as_str().unwrap().to_owned();
+    for _ in 0..2 {
+        as_a_person(&world, reqwest::Method::DELETE, &format!("/messages/{draft}"), json!(null)).await;
+    }
+    world.until("the send is rejected", |counts, _| counts.waiting == 1).await;
+    let journal = world.engine.as_ref().unwrap().journal();
+    let parked = journal.parked().await.unwrap();
+    let expected = "the draft was deleted from `Postroom Outbox` before it was sent; skip it, or retry to make it again";
+    assert_eq!((parked[0].reason.as_str(), world.count("sent")), (expected, 0));
+    journal.retry(&parked[0].id, "ana").await.unwrap();
+    let lines = world.settled(1).await;
+    world.stop().await;
+    assert_eq!((statuses(&lines[0]), world.count("sent"), world.count("draft_created")), (vec!["done"; 5], 1, 2));
+}

@@ -31,8 +31,8 @@ pub(super) enum Call {
     DraftForPeople { draft: Box<Draft> },
     /// A draft of a forward, made by the service so that attachments stay.
     Forward { draft: Box<Draft> },
-    /// Sends the recorded draft.
-    Send { draft: MessageId },
+    /// Sends the recorded draft, and clears away others that the same action left.
+    Send { draft: MessageId, losers: Vec<MessageId> },
     /// Throws the recorded draft away, because the mail is not to be sent after all.
     Discard { draft: MessageId, reason: String },
     /// Posts a record. `next` is what is left of several.
@@ -88,7 +88,15 @@ impl Executor {
                 Err(error) => Err(error),
             },
             Call::Forward { draft } => graph.create_forward(&id, &draft).await.map(|made| drafted(&made)),
-            Call::Send { draft } => graph.send(&draft).await.map(|()| Event::Done { result: json!({ "draft": draft }) }),
+            Call::Send { draft, losers } => {
+                for loser in losers {
+                    // It is unsent and stays so: one that cannot be cleared away harms nobody.
+                    if let Err(error) = graph.delete_draft(&loser).await {
+                        tracing::warn!(action = %action.id, %error, "a second draft of this mail stays in the mailbox, unsent");
+                    }
+                }
+                graph.send(&draft).await.map(|()| Event::Done { result: json!({ "draft": draft }) })
+            }
             Call::Discard { draft, reason } => graph.delete_draft(&draft).await.map(|()| Event::Withheld { reason }),
             Call::Post { endpoint, key, body, rest } => {
                 return match self.endpoints.post(&endpoint, &key, &body).await {

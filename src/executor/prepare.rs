@@ -43,9 +43,11 @@ impl Executor {
             }
             Action::Reply(_) | Action::ReplyAll(_) | Action::DraftReply(_) | Action::Forward(_) | Action::Send(_) => {
                 return match recorded_draft(action) {
-                    Some(draft) => {
-                        Ok(self.prepare_send(work, action, draft).await.unwrap_or_else(|error| self.later(action, &error)))
-                    }
+                    Some(draft) => match self.prepare_send(work, action, draft).await {
+                        Ok(Some(prepared)) => Ok(prepared),
+                        Ok(None) => answer::prepare(self, work, action).await,
+                        Err(error) => Ok(self.later(action, &error)),
+                    },
                     None => answer::prepare(self, work, action).await,
                 };
             }
@@ -144,13 +146,14 @@ impl Executor {
         Ok(Prepared::make("delete", Call::Delete))
     }
 
-    /// The send fence: the original still there, the draft as it was made, and nothing else of this action on its way.
+    /// The send fence: the original still there, the draft as it was made, and nothing else of this action on its way. `None` when the
+    /// draft is gone and a person wants the mail all the same: it is made again.
     async fn prepare_send(
         &self,
         work: &mut Work<'_>,
         action: &ActionRow,
         draft: crate::ids::MessageId,
-    ) -> Result<Prepared, GraphError> {
+    ) -> Result<Option<Prepared>, GraphError> {
         work.seen = None;
         let graph = work.mailbox.graph.clone();
         let deleted = match self.state(work).await? {
@@ -160,26 +163,27 @@ impl Executor {
         let answers = matches!(action.planned.action, Action::Reply(_) | Action::ReplyAll(_));
         if deleted && answers && action.step.as_deref() != Some("send") {
             let reason = "the message was deleted before its answer went out".to_owned();
-            return Ok(Prepared::make("discard", Call::Discard { draft, reason }));
+            return Ok(Some(Prepared::make("discard", Call::Discard { draft, reason })));
         }
-        if action.attempt > 1 {
-            // A create that was made twice leaves a second draft: only the recorded one is ever sent.
-            for marked in graph.find_marked(&action.id, &[]).await? {
-                if marked.is_draft && marked.id != draft {
-                    graph.delete_draft(&marked.id).await?;
-                }
-            }
-        }
+        // A create that was made twice leaves a second draft: only the recorded one is ever sent.
+        let marked = if action.attempt > 1 { graph.find_marked(&action.id, &[]).await? } else { Vec::new() };
+        let losers = marked.into_iter().filter(|found| found.is_draft && found.id != draft).map(|found| found.id).collect();
         let Some(state) = graph.state(&draft).await? else {
-            return Ok(Prepared::Tell(Event::Rejected {
+            if action.step.is_none() {
+                return Ok(None);
+            }
+            return Ok(Some(Prepared::Tell(Event::Rejected {
                 reason: format!("the draft was deleted from `{OUTBOX}` before it was sent; skip it, or retry to make it again"),
-            }));
+            })));
         };
+        if !state.is_draft {
+            return Ok(Some(Prepared::Tell(Event::Withheld { reason: "it was sent already".to_owned() })));
+        }
         if action.progress.get("change_key").and_then(Value::as_str) != state.change_key.as_deref() {
             let reason = format!("the draft in `{OUTBOX}` was changed by somebody; send or delete it by hand, then skip");
-            return Ok(Prepared::Tell(Event::Rejected { reason }));
+            return Ok(Some(Prepared::Tell(Event::Rejected { reason })));
         }
-        Ok(Prepared::make("send", Call::Send { draft }))
+        Ok(Some(Prepared::make("send", Call::Send { draft, losers })))
     }
 }
 

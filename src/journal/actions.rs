@@ -289,7 +289,7 @@ pub(super) fn apply(connection: &Connection, row: Row, id: &ActionId, event: &Ev
     };
     connection
         .prepare_cached(
-            "UPDATE action SET status = ?2, turn = 1, step = coalesce(?3, step), progress = coalesce(?4, progress),
+            "UPDATE action SET status = ?2, turn = 1, step = CASE ?5 WHEN 'retried' THEN NULL ELSE coalesce(?3, step) END, progress = coalesce(?4, progress),
                     attempt = attempt + (?5 = 'started'), looks = CASE ?5 WHEN 'still_unclear' THEN looks + 1 ELSE 0 END,
                     failures = CASE WHEN status = 'running' AND ?5 IN ('deferred', 'outcome_unknown') THEN failures + 1
                                     WHEN ?5 IN ('advanced', 'done', 'confirmed', 'retried') THEN 0 ELSE failures END,
