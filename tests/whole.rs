@@ -67,7 +67,7 @@ async fn an_edited_rule_is_live_for_the_next_message_and_a_broken_edit_is_refuse
     world.deliver(&mail(1, "One", "x"));
     world.settled(1).await;
     crate::world::write(&world.rules_dir().join("10-a.rhai"), "//! A.\nfn then(mail) { categoris(\"B\"); }\n");
-    world.until_page("there is no function `categoris`").await;
+    world.until_page("did you mean `categorise`?").await;
     world.deliver(&mail(2, "Two", "x"));
     world.settled(2).await;
     crate::world::write(&world.rules_dir().join("10-a.rhai"), "//! A.\nfn then(mail) { categorise(\"B\"); }\n");

@@ -88,7 +88,9 @@ impl Checked<'_> {
             name if vocabulary::LATER.contains(&name) => return self.not_yet(name, call.position),
             _ => {}
         }
-        let hint = did_you_mean(call.name, self.names.callable());
+        // `categoris` is nearer to the action that stands alone than to the fact `mail.categories`.
+        let alone = words().filter(|word| word.receiver().is_none()).map(|word| word.name);
+        let hint = did_you_mean(call.name, alone).or_else(|| did_you_mean(call.name, self.names.callable()));
         let message = format!("there is no function `{}`", call.name);
         self.complaints.push(Complaint::new(codes::UNKNOWN_FUNCTION, message, call.position).hint_if(hint));
     }
