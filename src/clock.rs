@@ -15,6 +15,7 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System,
+    Runtime(Timestamp, tokio::time::Instant),
     ByHand(Arc<AtomicI64>),
 }
 
@@ -22,6 +23,11 @@ impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
         Self(Source::System)
+    }
+
+    /// The runtime's own time, from `start` on: where tokio's time is paused, it passes only while everything waits.
+    pub fn of_runtime(start: Timestamp) -> Self {
+        Self(Source::Runtime(start, tokio::time::Instant::now()))
     }
 
     /// A clock that stands still until [`Clock::advance`] moves it. Waiting on it moves it at once.
@@ -33,6 +39,7 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         let ms = match &self.0 {
             Source::System => Timestamp::now().as_millisecond(),
+            Source::Runtime(start, begun) => start.as_millisecond().saturating_add(whole_ms(begun.elapsed())),
             Source::ByHand(ms) => ms.load(Ordering::SeqCst),
         };
         from_ms(ms)
@@ -41,14 +48,14 @@ impl Clock {
     /// Moves a clock that is set by hand; the machine's clock is nobody's to move and stays.
     pub fn advance(&self, by: Duration) {
         if let Source::ByHand(ms) = &self.0 {
-            ms.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+            ms.fetch_add(whole_ms(by), Ordering::SeqCst);
         }
     }
 
     /// Waits for `span`.
     pub async fn sleep(&self, span: Duration) {
         match &self.0 {
-            Source::System => tokio::time::sleep(span).await,
+            Source::System | Source::Runtime(..) => tokio::time::sleep(span).await,
             Source::ByHand(_) => {
                 self.advance(span);
                 tokio::task::yield_now().await;
@@ -60,7 +67,7 @@ impl Clock {
     pub fn stopwatch(&self) -> Stopwatch {
         match &self.0 {
             Source::System => Stopwatch::System(std::time::Instant::now()),
-            Source::ByHand(_) => Stopwatch::ByHand(self.clone(), self.now()),
+            Source::Runtime(..) | Source::ByHand(_) => Stopwatch::ByClock(self.clone(), self.now()),
         }
     }
 }
@@ -70,8 +77,8 @@ impl Clock {
 pub enum Stopwatch {
     /// Measures by the machine's monotonic clock.
     System(std::time::Instant),
-    /// Measures by a clock that is set by hand.
-    ByHand(Clock, Timestamp),
+    /// Measures by a clock that is not the machine's.
+    ByClock(Clock, Timestamp),
 }
 
 impl Stopwatch {
@@ -79,11 +86,15 @@ impl Stopwatch {
     pub fn elapsed(&self) -> Duration {
         match self {
             Self::System(start) => start.elapsed(),
-            Self::ByHand(clock, start) => {
+            Self::ByClock(clock, start) => {
                 Duration::from_millis(u64::try_from((clock.now().as_millisecond() - start.as_millisecond()).max(0)).unwrap_or(0))
             }
         }
     }
+}
+
+fn whole_ms(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The time `ms` milliseconds after 1970-01-01T00:00:00Z; the nearest representable one outside of jiff's range.

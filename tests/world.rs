@@ -24,21 +24,26 @@ pub struct World {
     pub config: Config,
     pub patience: Patience,
     pub engine: Option<Daemon>,
+    clock: Clock,
     dir: tempfile::TempDir,
 }
 
 impl World {
     /// A tenant with one mailbox, a receiver, and these rules; the engine is not started yet.
     pub async fn new(rules: &[(&str, &str)]) -> Self {
+        Self::at(rules, Clock::system()).await
+    }
+
+    /// The same by another clock.
+    pub async fn at(rules: &[(&str, &str)], clock: Clock) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let clock = Clock::system();
         let options = Options {
             mailboxes: vec![MailboxSeed { address: MAILBOX.into(), mail: Vec::new() }],
             sent_delay: Duration::from_millis(20),
             ..Options::new(clock.clone())
         };
         let tenant = Simulator::start(options).await.unwrap();
-        let receiver = Receiver::start(ReceiverOptions::new("ERP", clock)).await.unwrap();
+        let receiver = Receiver::start(ReceiverOptions::new("ERP", clock.clone())).await.unwrap();
         let folder = dir.path().join("rules");
         for (path, text) in rules {
             write(&folder.join(path), text);
@@ -82,7 +87,7 @@ impl World {
             configuration: Duration::from_millis(100),
             ..Patience::default()
         };
-        Self { tenant, receiver, config, patience, engine: None, dir }
+        Self { tenant, receiver, config, patience, engine: None, clock, dir }
     }
 
     /// A world with its engine started.
@@ -97,7 +102,7 @@ impl World {
     }
 
     pub fn given(&self) -> Given {
-        Given { clock: Clock::system(), patience: self.patience.clone(), reload: Reload::Cases }
+        Given { clock: self.clock.clone(), patience: self.patience.clone(), reload: Reload::Cases }
     }
 
     pub async fn stop(&mut self) {

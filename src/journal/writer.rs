@@ -1,11 +1,11 @@
-//! The one thread that writes. Steps that are waiting together are committed together (group commit).
+//! The one task that writes. Steps that are waiting together are committed together (group commit), on a thread that may block.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{JournalError, StepError};
 
@@ -14,13 +14,13 @@ const GROUP_MAX: usize = 256;
 /// Steps that may wait.
 const QUEUE_MAX: usize = 1024;
 
-/// A handle on the writer's thread.
+/// A handle on the writer's task.
 #[derive(Clone)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Box<dyn Step>>,
     bell: watch::Receiver<u64>,
     broken: watch::Receiver<Option<JournalError>>,
-    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+    task: Arc<Mutex<Option<JoinHandle<()>>>>,
     path: Arc<PathBuf>,
 }
 
@@ -30,7 +30,7 @@ trait Step: Send {
     fn run(&mut self, connection: &Connection) -> Option<JournalError>;
     /// Tells the caller how it ended, once the commit has succeeded or failed.
     fn settle(self: Box<Self>, commit: Result<(), JournalError>);
-    /// Whether this asks the thread to end.
+    /// Whether this asks the writer to end.
     fn ends(&self) -> bool {
         false
     }
@@ -81,8 +81,8 @@ impl Writer {
         let (tell, broken) = watch::channel(None);
         let path = Arc::new(path);
         let at = Arc::clone(&path);
-        let thread = std::thread::spawn(move || write_all(&connection, steps, &at, &ring, &tell));
-        Self { queue, bell, broken, thread: Arc::new(Mutex::new(Some(thread))), path }
+        let task = tokio::spawn(write_all(connection, steps, at, ring, tell));
+        Self { queue, bell, broken, task: Arc::new(Mutex::new(Some(task))), path }
     }
 
     pub(super) async fn run<T: Send + 'static>(
@@ -112,34 +112,48 @@ impl Writer {
 
     pub(super) async fn close(&self) {
         let _ = self.queue.send(Box::new(End)).await;
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            // It fails only if it panicked, and then there is nothing left to wait for.
+            let _ = task.await;
         }
     }
 }
 
-fn write_all(
-    connection: &Connection,
+async fn write_all(
+    mut connection: Connection,
     mut steps: mpsc::Receiver<Box<dyn Step>>,
-    path: &Arc<PathBuf>,
-    ring: &watch::Sender<u64>,
-    tell: &watch::Sender<Option<JournalError>>,
+    path: Arc<PathBuf>,
+    ring: watch::Sender<u64>,
+    tell: watch::Sender<Option<JournalError>>,
 ) {
-    while let Some(first) = steps.blocking_recv() {
+    while let Some(first) = steps.recv().await {
         let mut group = vec![first];
         while group.len() < GROUP_MAX {
             let Ok(next) = steps.try_recv() else { break };
             group.push(next);
         }
+        let at = Arc::clone(&path);
+        let written = spawn_blocking(move || {
+            let committed = commit(&connection, &mut group, &at);
+            (connection, group, committed)
+        });
+        let (returned, group, committed) = match written.await {
+            Ok(written) => written,
+            Err(panic) => {
+                let what = format!("a step could not be run: {panic}");
+                tell.send_replace(Some(JournalError::Broken { path: path.display().to_string(), what }));
+                return;
+            }
+        };
+        connection = returned;
         let ends = group.iter().any(|step| step.ends());
-        let commit = commit(connection, &mut group, path);
-        if commit.is_ok() {
+        if committed.is_ok() {
             ring.send_modify(|count| *count = count.wrapping_add(1));
         }
-        let broken = commit.as_ref().err().filter(|error| matches!(error, JournalError::Broken { .. })).cloned();
+        let broken = committed.as_ref().err().filter(|error| matches!(error, JournalError::Broken { .. })).cloned();
         for step in group {
-            step.settle(commit.clone());
+            step.settle(committed.clone());
         }
         if let Some(error) = broken {
             // After a failed write SQLite would go on as if nothing had happened: nothing more is written by this process.
