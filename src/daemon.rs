@@ -17,7 +17,7 @@ use crate::executor::{Executor, MissingFolders, Patience, ReplyBudget, SENDS_MAX
 use crate::graph::{Graph, GraphError, GraphSettings};
 use crate::ids::MailboxName;
 use crate::intake::{Follower, Health, Nudge};
-use crate::journal::{Arrival, InstanceKey, Journal, JournalError, Lock};
+use crate::journal::{Arrival, Brake, InstanceKey, Journal, JournalError, Lock};
 use crate::outgoing::Secret;
 use crate::replay;
 use crate::rules::{EndpointFacts, Fault, RuleFiles, RuleSet, Surroundings};
@@ -118,7 +118,8 @@ impl Daemon {
             actions.insert(name.clone(), served_mailbox(mailbox, &graph));
             decisions.insert(name, DecidedMailbox { graph, rules: live });
         }
-        let decider = Decider::new(journal.clone(), decisions, Arc::clone(&endpoints), clock.clone());
+        let idle = (clock.clone(), given.patience.idle);
+        let decider = Decider::new(journal.clone(), decisions, (Arc::clone(&endpoints), key.clone()), idle);
         let executor = Executor::new(journal.clone(), actions, endpoints, key, (clock.clone(), given.patience.clone()));
         let (for_decider, for_executor) = (stopped.clone(), stopped.clone());
         engine.tasks.spawn(async move { decider.run(for_decider).await });
@@ -325,7 +326,10 @@ fn served_mailbox(mailbox: &MailboxConfig, graph: &crate::graph::Mailbox) -> Ser
             per_minute: mailbox.replies.per_minute,
             per_sender_per_day: mailbox.replies.per_sender_per_day,
             per_conversation: mailbox.replies.per_conversation,
+            per_domain_per_hour: mailbox.replies.per_domain_per_hour,
+            per_rule_set_per_hour: mailbox.replies.per_rule_set_per_hour,
         },
+        brake: mailbox.brake.map(|brake| Brake { effects: brake.effects, waiting: brake.waiting }),
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use postroom::clock::Clock;
 use postroom::ids::{EndpointName, MailboxName};
+use postroom::journal::Word;
 use postroom::simulator::{MailboxSeed, Options, Simulator};
 use serde_json::json;
 
@@ -124,7 +125,7 @@ async fn a_post_is_repeated_under_its_key_where_the_receiver_honours_it_and_left
         parked[0].reason.starts_with("`once` promises nothing about repeats: ask there whether the record with key"),
         "{parked:?}"
     );
-    journal.skip(&parked[0].id, "ana").await.unwrap();
+    journal.speak(&parked[0].id, Word::Skip { by: "ana".into() }).await.unwrap();
     let lines = world.settled(2).await;
     assert_eq!(statuses(&lines[0]), ["done", "done"]);
     world.stop().await;
@@ -141,7 +142,7 @@ async fn a_refused_post_holds_back_the_reply_until_a_person_retries() {
     assert_eq!((statuses(&lines[0]), world.effects()), (vec!["rejected", "due", "due", "due", "due"], Vec::new()));
     let journal = world.engine.as_ref().unwrap().journal();
     let parked = journal.parked().await.unwrap();
-    journal.retry(&parked[0].id, "ana").await.unwrap();
+    journal.speak(&parked[0].id, Word::Retry { by: "ana".into() }).await.unwrap();
     let lines = world.settled(1).await;
     world.stop().await;
     assert_eq!((statuses(&lines[0]), world.posted().len(), world.count("sent")), (vec!["done"; 5], 1, 1));
@@ -345,7 +346,7 @@ async fn a_draft_that_a_person_deletes_before_it_is_sent_is_made_again_only_when
     let parked = journal.parked().await.unwrap();
     let expected = "the draft was deleted from `Postroom Outbox` before it was sent; skip it, or retry to make it again";
     assert_eq!((parked[0].reason.as_str(), world.count("sent")), (expected, 0));
-    journal.retry(&parked[0].id, "ana").await.unwrap();
+    journal.speak(&parked[0].id, Word::Retry { by: "ana".into() }).await.unwrap();
     let lines = world.settled(1).await;
     world.stop().await;
     assert_eq!((statuses(&lines[0]), world.count("sent"), world.count("draft_created")), (vec!["done"; 5], 1, 2));

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 pub const MAILBOX: &str = "invoices@contoso.com";
 
 /// A story that takes longer is stuck.
-const PATIENCE_OF_A_STORY: Duration = Duration::from_mins(1);
+const PATIENCE_OF_A_STORY: Duration = Duration::from_secs(40);
 
 pub struct World {
     pub tenant: Simulator,

@@ -34,7 +34,8 @@ pub(super) fn run(args: &ExplainArgs, config: &Config) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn told(story: &Story) -> String {
+/// The story in lines for people.
+pub(super) fn told(story: &Story) -> String {
     let message = &story.message;
     let subject = crate::mail::one_line(&message.subject);
     let mut lines = vec![

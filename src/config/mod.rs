@@ -82,11 +82,14 @@ pub struct MailboxConfig {
     pub allowed_folders: Vec<String>,
     /// Limits of automatic answers.
     pub replies: ReplyBudget,
+    /// How far a changed rule set is trusted; `None` trusts any.
+    pub brake: Option<BrakeSetting>,
     /// The time zone of its dates.
     pub time_zone: jiff::tz::TimeZone,
 }
 
-/// Limits of automatic answers. The pace of a mailbox only delays, the other two withhold.
+/// Limits of automatic answers. The paces of a mailbox and towards a domain only delay, those of a sender and a conversation withhold,
+/// that of a rule set asks a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyBudget {
     /// Answers of the mailbox in a minute.
@@ -95,6 +98,25 @@ pub struct ReplyBudget {
     pub per_sender_per_day: u32,
     /// Answers in one conversation, ever.
     pub per_conversation: u32,
+    /// Answers to one domain in an hour.
+    pub per_domain_per_hour: Option<u32>,
+    /// Mails by one rule set in an hour.
+    pub per_rule_set_per_hour: Option<u32>,
+}
+
+/// The brake on a changed rule set: where more than `waiting` messages wait for it, `effects` effects, then a person is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BrakeSetting {
+    /// Effects before a person has looked.
+    pub effects: u32,
+    /// With so many messages waiting or fewer, nobody is asked.
+    pub waiting: u32,
+}
+
+impl Default for BrakeSetting {
+    fn default() -> Self {
+        Self { effects: 50, waiting: 50 }
+    }
 }
 
 /// One endpoint.
@@ -151,7 +173,13 @@ impl Default for GraphAccess {
 
 impl Default for ReplyBudget {
     fn default() -> Self {
-        Self { per_minute: 60, per_sender_per_day: 1, per_conversation: 3 }
+        Self {
+            per_minute: 60,
+            per_sender_per_day: 1,
+            per_conversation: 3,
+            per_domain_per_hour: None,
+            per_rule_set_per_hour: None,
+        }
     }
 }
 
@@ -172,6 +200,7 @@ impl MailboxConfig {
             create_folders: false,
             allowed_folders: Vec::new(),
             replies: ReplyBudget::default(),
+            brake: Some(BrakeSetting::default()),
             time_zone: jiff::tz::TimeZone::UTC,
         }
     }

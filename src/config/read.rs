@@ -10,7 +10,7 @@ use super::document::{Document, Section};
 use super::problem::Problem;
 use super::secret::{SecretSetting, SecretSource};
 use super::values::{duration, is_mail_address, is_network};
-use super::{AuthSetting, Config, EndpointConfig, GraphAccess, MailboxConfig, ReplyBudget, Severity, Tenant, Web};
+use super::{AuthSetting, BrakeSetting, Config, EndpointConfig, GraphAccess, MailboxConfig, ReplyBudget, Severity, Tenant, Web};
 use crate::ids::{EndpointName, MailboxName};
 use crate::outgoing::service_url;
 
@@ -139,7 +139,7 @@ impl<'a> Reader<'a> {
 
     fn mailbox(&mut self, name: &str, section: &Section<'a>) -> Option<MailboxConfig> {
         let document = &mut self.document;
-        let known = ["address", "folders", "rules", "poll", "create_folders", "allowed_folders", "replies", "time_zone"];
+        let known = ["address", "folders", "rules", "poll", "create_folders", "allowed_folders", "replies", "brake", "time_zone"];
         section.know(document, &known);
         let address = section.required(document, "address");
         if let Some(address) = address.as_deref().filter(|address| !is_mail_address(address)) {
@@ -166,19 +166,42 @@ impl<'a> Reader<'a> {
             allowed_folders: section.list(document, "allowed_folders").map(texts).unwrap_or_default(),
             time_zone: section.parsed(document, "time_zone", zone).unwrap_or(default.time_zone),
             replies: section.section(document, "replies").map_or(default.replies, |replies| self.replies(&replies)),
+            brake: self.brake(section),
             ..default
         };
         address.map(|_| mailbox)
     }
 
     fn replies(&mut self, section: &Section<'a>) -> ReplyBudget {
-        section.know(&mut self.document, &["per_minute", "per_sender_per_day", "per_conversation"]);
+        let known = ["per_minute", "per_sender_per_day", "per_conversation", "per_domain_per_hour", "per_rule_set_per_hour"];
+        section.know(&mut self.document, &known);
         let default = ReplyBudget::default();
-        let mut count = |key, otherwise| section.count(&mut self.document, key).unwrap_or(otherwise);
+        let mut count = |key| section.count(&mut self.document, key);
         ReplyBudget {
-            per_minute: count("per_minute", default.per_minute),
-            per_sender_per_day: count("per_sender_per_day", default.per_sender_per_day),
-            per_conversation: count("per_conversation", default.per_conversation),
+            per_minute: count("per_minute").unwrap_or(default.per_minute),
+            per_sender_per_day: count("per_sender_per_day").unwrap_or(default.per_sender_per_day),
+            per_conversation: count("per_conversation").unwrap_or(default.per_conversation),
+            per_domain_per_hour: count("per_domain_per_hour"),
+            per_rule_set_per_hour: count("per_rule_set_per_hour"),
+        }
+    }
+
+    /// `brake = false`, or `brake = { effects = 50, waiting = 50 }`.
+    fn brake(&mut self, section: &Section<'a>) -> Option<BrakeSetting> {
+        let default = BrakeSetting::default();
+        let document = &mut self.document;
+        match section.get("brake").map(|value| value.get_ref().as_bool()) {
+            None | Some(Some(true)) => Some(default),
+            Some(Some(false)) => None,
+            Some(None) => {
+                let brake = section.section(document, "brake")?;
+                brake.know(document, &["effects", "waiting"]);
+                let mut count = |key| brake.count(document, key);
+                Some(BrakeSetting {
+                    effects: count("effects").unwrap_or(default.effects).max(1),
+                    waiting: count("waiting").unwrap_or(default.waiting),
+                })
+            }
         }
     }
 

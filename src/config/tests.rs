@@ -22,6 +22,7 @@ poll = "1s"
 create_folders = true
 allowed_folders = ["Processed/*"]
 replies = { per_minute = 5, per_sender_per_day = 20 }
+brake = { waiting = 200 }
 time_zone = "UTC"
 
 [endpoint.erp]
@@ -98,7 +99,8 @@ fn a_whole_file_is_read_as_it_is_written() {
                 poll: Duration::from_secs(1),
                 create_folders: true,
                 allowed_folders: vec!["Processed/*".into()],
-                replies: ReplyBudget { per_minute: 5, per_sender_per_day: 20, per_conversation: 3 },
+                replies: ReplyBudget { per_minute: 5, per_sender_per_day: 20, ..ReplyBudget::default() },
+                brake: Some(BrakeSetting { waiting: 200, ..BrakeSetting::default() }),
                 ..MailboxConfig::new("invoices@contoso.com", base.join("rules/invoices"))
             },
         )]),
@@ -172,7 +174,7 @@ listen = "here"
         "postroom.toml:10:9  the rules folder rules/nowhere is not there; create it or correct `rules`",
         "postroom.toml:11:13  `time_zone` in [mailbox.invoices]: `Mars/Olympus` is no time zone like Europe/Berlin",
         "postroom.toml:12:26  `per_minute` in [mailbox.invoices.replies] must be from 0 to 4294967295, not -1",
-        "postroom.toml:12:30  unknown key `hourly` in [mailbox.invoices.replies]; known keys are per_minute, per_sender_per_day, per_conversation",
+        "postroom.toml:12:30  unknown key `hourly` in [mailbox.invoices.replies]; known keys are per_minute, per_sender_per_day, per_conversation, per_domain_per_hour, per_rule_set_per_hour",
         "postroom.toml:14:1  `e r p` is no name: letters, digits, `-` and `_` only",
         "postroom.toml:15:7  `url` in [endpoint.e r p]: `http://erp.contoso.com` must be https; plain http is for loopback addresses only",
         "postroom.toml:16:19  `bearer` in [endpoint.e r p.auth] must hold either `env` or `file`",

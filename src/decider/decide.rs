@@ -41,7 +41,7 @@ impl Memory for MailboxMemory {
 }
 
 /// What an attempt to answer a question came to.
-enum Answered {
+pub(super) enum Answered {
     /// Run the rules again.
     Again,
     /// The message has its end, or waits in the journal.
@@ -58,6 +58,9 @@ impl Decider {
         };
         let mut answers = undecided.answers.clone();
         let mut message = Message::new(undecided.envelope.clone());
+        if let Answered::Written = self.note_bounce(mailbox, &undecided, &mut message).await? {
+            return Ok(());
+        }
         for _ in 0..RUNS_MAX {
             let set = mailbox.rules.current();
             let decided = self.run_rules(&set, &message, &answers, &undecided.mailbox).await;
@@ -136,7 +139,7 @@ impl Decider {
     }
 
     /// Answers the first of the questions.
-    async fn fetch(
+    pub(super) async fn fetch(
         &self,
         mailbox: &DecidedMailbox,
         undecided: &Undecided,

@@ -2,6 +2,7 @@
 //!
 //! Owns the live rule sets and their exchange while messages wait. Reads mailboxes and asks endpoints; never changes anything outside.
 
+mod bounce;
 mod decide;
 mod live;
 mod watch;
@@ -20,11 +21,11 @@ use crate::clock::Clock;
 use crate::endpoints::Endpoints;
 use crate::graph;
 use crate::ids::MailboxName;
-use crate::journal::{Journal, JournalError};
+use crate::journal::{InstanceKey, Journal, JournalError};
 
 /// Messages decided at the same time.
 const DECISIONS_MAX: u32 = 8;
-/// The longest wait before the journal is asked again.
+/// The pause before something is tried again that the journal could not take now.
 const LOOK_AT_LEAST: Duration = Duration::from_secs(1);
 
 /// A mailbox as the decider needs it.
@@ -41,7 +42,10 @@ pub struct Decider {
     journal: Journal,
     mailboxes: BTreeMap<MailboxName, DecidedMailbox>,
     endpoints: std::sync::Arc<Endpoints>,
+    key: InstanceKey,
     clock: Clock,
+    /// The longest wait before the journal is asked again: a person's word arrives without ringing our bell.
+    idle: Duration,
     /// All permits together are needed to run a script alone.
     running: Semaphore,
 }
@@ -51,10 +55,10 @@ impl Decider {
     pub fn new(
         journal: Journal,
         mailboxes: BTreeMap<MailboxName, DecidedMailbox>,
-        endpoints: std::sync::Arc<Endpoints>,
-        clock: Clock,
+        (endpoints, key): (std::sync::Arc<Endpoints>, InstanceKey),
+        (clock, idle): (Clock, Duration),
     ) -> Self {
-        Self { journal, mailboxes, endpoints, clock, running: Semaphore::new(DECISIONS_MAX as usize) }
+        Self { journal, mailboxes, endpoints, key, clock, idle, running: Semaphore::new(DECISIONS_MAX as usize) }
     }
 
     /// Decides until `stop` says so.
@@ -109,7 +113,7 @@ impl Decider {
     async fn wait(&self) -> Result<Duration, JournalError> {
         let next = self.journal.next_decision_at().await?;
         let now = self.clock.now().as_millisecond();
-        let until = next.map_or(LOOK_AT_LEAST, |at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
-        Ok(if until.is_zero() { LOOK_AT_LEAST } else { until.min(LOOK_AT_LEAST) })
+        let until = next.map_or(self.idle, |at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
+        Ok(if until.is_zero() { self.idle } else { until.min(self.idle) })
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::lane::Work;
 use super::{Executor, MissingFolders, ServedMailbox};
 use crate::endpoints::EndpointError;
-use crate::graph::{Draft, GraphError, Patch, Visibility};
+use crate::graph::{Draft, DraftAttachment, DraftRef, GraphError, Patch, UploadUrl, Visibility};
 use crate::ids::{EndpointName, FolderId, MessageId};
 use crate::journal::{ActionRow, Event};
 use crate::verdict::Verdict;
@@ -25,8 +25,10 @@ pub(super) enum Call {
     Copy { folder: String },
     /// To Deleted Items.
     Delete,
-    /// A draft of our own, to be sent by a later step.
-    Draft { draft: Box<Draft> },
+    /// A draft of our own, to be sent by a later step. What is `left` is attached before that.
+    Draft { draft: Box<Draft>, left: Vec<String> },
+    /// An attachment that did not fit into the request that made the draft.
+    Attach { draft: MessageId, attachment: Box<DraftAttachment>, upload: Option<UploadUrl> },
     /// A draft that a person finishes.
     DraftForPeople { draft: Box<Draft> },
     /// A draft of a forward, made by the service so that attachments stay.
@@ -76,10 +78,13 @@ impl Executor {
                 Err(error) => Err(error),
             },
             Call::Delete => graph.delete(&id).await.map(|()| Event::Done { result: Value::Null }),
-            Call::Draft { draft } => match outbox(work.mailbox).await {
-                Ok(outbox) => graph.create_draft(&outbox, &draft).await.map(|made| drafted(&made)),
+            Call::Draft { draft, left } => match outbox(work.mailbox).await {
+                Ok(outbox) => graph.create_draft(&outbox, &draft).await.map(|made| drafted(action, &made, &left)),
                 Err(error) => Err(error),
             },
+            Call::Attach { draft, attachment, upload } => {
+                return super::attach::make(self, work, action, (draft, *attachment, upload)).await;
+            }
             Call::DraftForPeople { draft } => match graph.folder("drafts").await {
                 Ok(Some(drafts)) => {
                     graph.create_draft(&drafts, &draft).await.map(|draft| Event::Done { result: json!({ "draft": draft.id }) })
@@ -87,7 +92,7 @@ impl Executor {
                 Ok(None) => Ok(no_such_folder("drafts")),
                 Err(error) => Err(error),
             },
-            Call::Forward { draft } => graph.create_forward(&id, &draft).await.map(|made| drafted(&made)),
+            Call::Forward { draft } => graph.create_forward(&id, &draft).await.map(|made| drafted(action, &made, &[])),
             Call::Send { draft, losers } => {
                 for loser in losers {
                     // It is unsent and stays so: one that cannot be cleared away harms nobody.
@@ -95,7 +100,9 @@ impl Executor {
                         tracing::warn!(action = %action.id, %error, "a second draft of this mail stays in the mailbox, unsent");
                     }
                 }
-                graph.send(&draft).await.map(|()| Event::Done { result: json!({ "draft": draft }) })
+                let message_id = action.progress.get("internet_message_id").cloned().unwrap_or_default();
+                let result = json!({ "draft": draft, "internet_message_id": message_id });
+                graph.send(&draft).await.map(|()| Event::Done { result })
             }
             Call::Discard { draft, reason } => graph.delete_draft(&draft).await.map(|()| Event::Withheld { reason }),
             Call::Post { endpoint, key, body, rest } => {
@@ -153,8 +160,20 @@ impl Executor {
     }
 }
 
-fn drafted(draft: &crate::graph::DraftRef) -> Event {
-    Event::Advanced { progress: json!({ "draft": draft.id, "change_key": draft.change_key }) }
+/// What is known of a draft that was made, beside what was known before.
+pub(super) fn drafted(action: &ActionRow, draft: &DraftRef, left: &[String]) -> Event {
+    let mut progress = json!({
+        "draft": draft.id,
+        "change_key": draft.change_key,
+        "internet_message_id": draft.internet_message_id,
+    });
+    if !left.is_empty() {
+        progress["left"] = json!(left);
+    }
+    if let Some(again) = action.progress.get("again") {
+        progress["again"] = again.clone();
+    }
+    Event::Advanced { progress }
 }
 
 pub(super) fn posted(answer: Value, rest: Option<Rest>) -> Event {

@@ -8,7 +8,7 @@ use super::call::Call;
 use super::schedule::{self, Next};
 use super::{Executor, ServedMailbox};
 use crate::graph::MessageState;
-use crate::journal::{ActionRow, Begun, Event, JournalError, Limits, Row, Sent, Turn};
+use crate::journal::{ActionRow, Beginning, Begun, Event, JournalError, Limits, Pace, Row, Sent, Turn};
 
 /// A message at work.
 pub(super) struct Work<'a> {
@@ -33,6 +33,16 @@ pub(super) enum Prepared {
         /// For outgoing mail: what counts against the budgets.
         mail: Option<(Sent, Limits)>,
     },
+}
+
+/// Whether a prepared call is made.
+enum Start {
+    /// It is, now: that it begins is written.
+    Call,
+    /// It is not; this is noted instead.
+    Instead(Event),
+    /// Its rules wait for a person, and so does it.
+    Held,
 }
 
 impl Prepared {
@@ -82,40 +92,38 @@ impl Executor {
                     Some(sends) => sends.acquire_owned().await.ok(),
                     None => None,
                 };
-                match self.begin(row, &actions, &step, mail).await? {
-                    Some(event) => event,
-                    None => self.make(work, &actions[0], call).await,
+                match self.begin(work, &actions, Beginning { step, mail, brake: work.mailbox.brake }).await? {
+                    Start::Call => self.make(work, &actions[0], call).await,
+                    Start::Instead(event) => event,
+                    Start::Held => return Ok(()),
                 }
             }
         };
         self.note(row, each(&event)).await
     }
 
-    /// Writes that the call begins. Gives the event that says why it may not.
-    async fn begin(
-        &self,
-        row: Row,
-        actions: &[ActionRow],
-        step: &str,
-        mail: Option<(Sent, Limits)>,
-    ) -> Result<Option<Event>, JournalError> {
-        let Some(mail) = mail else {
-            let started = actions.iter().map(|action| (action.id.clone(), Event::Started { step: step.to_owned() })).collect();
-            return self.journal.record(row, started).await.map(|_| None);
-        };
-        let recipient = mail.0.recipient.clone();
-        Ok(match self.journal.begin_mail(row, &actions[0].id, step, mail).await? {
-            Begun::Started => None,
-            Begun::RecipientHasEnough(count) => Some(Event::Withheld {
+    /// Writes that the call begins, or says why it may not.
+    async fn begin(&self, work: &Work<'_>, actions: &[ActionRow], beginning: Beginning) -> Result<Start, JournalError> {
+        let recipient = beginning.mail.as_ref().map(|(sent, _)| sent.recipient.clone()).unwrap_or_default();
+        let ids = actions.iter().map(|action| action.id.clone()).collect();
+        let event = match self.journal.begin(&work.turn, ids, beginning).await? {
+            Begun::Started => return Ok(Start::Call),
+            Begun::Held => return Ok(Start::Held),
+            Begun::RecipientHasEnough(count) => Event::Withheld {
                 reason: format!("{recipient} has had {count} automatic answers in the last 24 hours, which is all it may have"),
-            }),
-            Begun::ConversationHasEnough(count) => Some(Event::Withheld {
+            },
+            Begun::ConversationHasEnough(count) => Event::Withheld {
                 reason: format!("this conversation has had {count} automatic answers, which is all it may have"),
-            }),
-            Begun::Later(after_ms) => {
-                Some(Event::Deferred { after_ms, reason: "the mailbox has sent as many mails in a minute as it may".to_owned() })
+            },
+            Begun::Later(after_ms, Pace::Mailbox) => {
+                Event::Deferred { after_ms, reason: "the mailbox has sent as many mails in a minute as it may".to_owned() }
             }
-        })
+            Begun::Later(after_ms, Pace::Domain) => {
+                let domain = recipient.rsplit('@').next().unwrap_or_default();
+                Event::Deferred { after_ms, reason: format!("{domain} has had as many automatic answers in an hour as it may") }
+            }
+        };
+        Ok(Start::Instead(event))
     }
 
     /// Writes an outcome. What has happened must not be forgotten: on a full disk this waits for space.

@@ -4,7 +4,9 @@
 //! know: such a call is verified first, and what cannot be proved is parked for a person.
 
 mod answer;
+mod attach;
 mod call;
+mod confirm;
 mod lane;
 mod patience;
 mod prepare;
@@ -24,12 +26,12 @@ use crate::clock::Clock;
 use crate::endpoints::Endpoints;
 use crate::graph;
 use crate::ids::{MailboxName, RuleSetHash};
-use crate::journal::{InstanceKey, Journal, JournalError, Row};
+use crate::journal::{Brake, InstanceKey, Journal, JournalError, Row};
 use crate::templates::Templates;
 
 /// Messages worked on at the same time.
 const LANES_MAX: usize = 64;
-/// The longest wait before the journal is asked again: a person's word arrives without ringing our bell.
+/// The pause before something is tried again that the journal could not take now.
 const LOOK_AT_LEAST: std::time::Duration = std::time::Duration::from_secs(1);
 /// Rule sets whose templates are kept compiled.
 const TEMPLATES_MAX: usize = 16;
@@ -45,6 +47,8 @@ pub struct ServedMailbox {
     pub missing_folders: MissingFolders,
     /// How many answers may go out.
     pub budget: ReplyBudget,
+    /// How far a changed rule set is trusted; `None` trusts any.
+    pub brake: Option<Brake>,
     /// Sends that may be begun and not ended.
     pub sends: Arc<Semaphore>,
 }
@@ -62,7 +66,7 @@ pub enum MissingFolders {
     Refuse,
 }
 
-/// How many answers may go out: the pace only delays, the other two withhold.
+/// How many answers may go out: the paces only delay, sender and conversation withhold, the rule set's asks a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyBudget {
     /// From the mailbox in a minute.
@@ -71,6 +75,10 @@ pub struct ReplyBudget {
     pub per_sender_per_day: u32,
     /// In one conversation, ever.
     pub per_conversation: u32,
+    /// To one domain in an hour.
+    pub per_domain_per_hour: Option<u32>,
+    /// By one rule set in an hour.
+    pub per_rule_set_per_hour: Option<u32>,
 }
 
 /// Carries out plans.
@@ -100,7 +108,11 @@ impl Executor {
     ///
     /// # Errors
     /// The journal failed for good.
-    pub async fn run(&self, mut stop: tokio::sync::watch::Receiver<bool>) -> Result<(), JournalError> {
+    pub async fn run(&self, stop: tokio::sync::watch::Receiver<bool>) -> Result<(), JournalError> {
+        tokio::try_join!(self.work(stop.clone()), self.confirm(stop)).map(drop)
+    }
+
+    async fn work(&self, mut stop: tokio::sync::watch::Receiver<bool>) -> Result<(), JournalError> {
         let doubtful = loop {
             match self.journal.doubt_running().await {
                 Err(error) if error.is_passing() && !*stop.borrow() => {
@@ -157,8 +169,9 @@ impl Executor {
     async fn wait(&self) -> Result<std::time::Duration, JournalError> {
         let next = self.journal.next_action_at().await?;
         let now = self.clock.now().as_millisecond();
-        let until = next.map_or(LOOK_AT_LEAST, |at| std::time::Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
-        Ok(if until.is_zero() { LOOK_AT_LEAST } else { until.min(LOOK_AT_LEAST) })
+        let idle = self.patience.idle;
+        let until = next.map_or(idle, |at| std::time::Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
+        Ok(if until.is_zero() { idle } else { until.min(idle) })
     }
 
     async fn note_end(&self, row: Row, ended: Result<(), JournalError>) -> Result<(), JournalError> {

@@ -17,6 +17,10 @@ pub struct Patience {
     pub give_up: Duration,
     /// A remote that cannot be reached for this long is given up for the action, which is rejected for a person to retry.
     pub lifetime: Duration,
+    /// How long mail that was accepted for delivery may take to appear in Sent Items before a person is told.
+    pub confirm: Duration,
+    /// The longest wait before the journal is asked again: a person's word arrives without ringing our bell.
+    pub idle: Duration,
     /// Pause after an answer that means that the configuration is wrong (401, 403): nothing changes by asking often.
     pub configuration: Duration,
 }
@@ -31,6 +35,8 @@ impl Default for Patience {
             settle: Duration::from_hours(1),
             give_up: Duration::from_hours(1),
             lifetime: Duration::from_hours(120),
+            confirm: Duration::from_hours(24),
+            idle: Duration::from_secs(1),
             configuration: Duration::from_mins(5),
         }
     }

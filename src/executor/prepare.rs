@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::call::{Call, OUTBOX, Rest, ms};
 use super::lane::{Prepared, Work};
 use super::verify::recorded_draft;
-use super::{Executor, answer};
-use crate::graph::{FollowUp, GraphError, MessageState, Patch};
+use super::{Executor, answer, attach};
+use crate::graph::{FollowUp, GraphError, MessageState, Patch, SentCopy, Writer};
 use crate::journal::{ActionRow, Event, JournalError};
 use crate::plan::{Action, fill};
 
@@ -42,13 +42,14 @@ impl Executor {
                 }))
             }
             Action::Reply(_) | Action::ReplyAll(_) | Action::DraftReply(_) | Action::Forward(_) | Action::Send(_) => {
-                return match recorded_draft(action) {
-                    Some(draft) => match self.prepare_send(work, action, draft).await {
+                return match (recorded_draft(action), attach::next(action)) {
+                    (Some(draft), Some(name)) => attach::prepare(self, work, action, (draft, name)).await,
+                    (Some(draft), None) => match self.prepare_send(work, action, draft).await {
                         Ok(Some(prepared)) => Ok(prepared),
                         Ok(None) => answer::prepare(self, work, action).await,
                         Err(error) => Ok(self.later(action, &error)),
                     },
-                    None => answer::prepare(self, work, action).await,
+                    (None, _) => answer::prepare(self, work, action).await,
                 };
             }
             Action::Move { folder } => self.prepare_move(work, action, folder).await,
@@ -161,12 +162,18 @@ impl Executor {
             None => true,
         };
         let answers = matches!(action.planned.action, Action::Reply(_) | Action::ReplyAll(_));
-        if deleted && answers && action.step.as_deref() != Some("send") {
-            let reason = "the message was deleted before its answer went out".to_owned();
-            return Ok(Some(Prepared::make("discard", Call::Discard { draft, reason })));
+        if answers && action.step.as_deref() != Some("send") {
+            let overtaken = if deleted { Some("the message was deleted before its answer went out") } else { None };
+            let overtaken = match overtaken {
+                None => self.answered_by_a_person(work).await?,
+                overtaken => overtaken,
+            };
+            if let Some(reason) = overtaken {
+                return Ok(Some(Prepared::make("discard", Call::Discard { draft, reason: reason.to_owned() })));
+            }
         }
         // A create that was made twice leaves a second draft: only the recorded one is ever sent.
-        let marked = if action.attempt > 1 { graph.find_marked(&action.id, &[]).await? } else { Vec::new() };
+        let marked = if action.attempt > 1 { graph.find_marked(&answer::mark_id(action), &[]).await? } else { Vec::new() };
         let losers = marked.into_iter().filter(|found| found.is_draft && found.id != draft).map(|found| found.id).collect();
         let Some(state) = graph.state(&draft).await? else {
             if action.step.is_none() {
@@ -184,6 +191,17 @@ impl Executor {
             return Ok(Some(Prepared::Tell(Event::Rejected { reason })));
         }
         Ok(Some(Prepared::make("send", Call::Send { draft, losers })))
+    }
+}
+
+impl Executor {
+    /// Whether somebody answered the conversation from this mailbox after the message came: then the rules' answer is too late.
+    async fn answered_by_a_person(&self, work: &Work<'_>) -> Result<Option<&'static str>, GraphError> {
+        let envelope = &work.turn.envelope;
+        let (Some(conversation), Some(received)) = (&envelope.conversation, envelope.received) else { return Ok(None) };
+        let sent = work.mailbox.graph.sent_in_conversation(conversation).await?;
+        let newer = |copy: &SentCopy| copy.writer == Writer::Person && copy.sent.is_some_and(|sent| sent > received);
+        Ok(sent.iter().any(newer).then_some("a person has answered this conversation already"))
     }
 }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Executor;
-use super::call::{Rest, ms, posted};
+use super::answer::mark_id;
+use super::call::{Rest, drafted, ms, posted};
 use super::lane::Work;
 use super::prepare::{is_done, patch_for};
-use crate::graph::{GraphError, Marked};
+use crate::graph::{DraftRef, GraphError, Marked};
 use crate::ids::MessageId;
 use crate::journal::{ActionRow, Event, JournalError};
 use crate::plan::Action;
@@ -21,6 +22,7 @@ impl Executor {
     pub(super) async fn verify(&self, work: &Work<'_>, action: &ActionRow) -> Result<Event, JournalError> {
         let found = match action.step.as_deref().unwrap_or_default() {
             "create" => self.look_for_draft(work, action).await,
+            "attach" => super::attach::verify(self, work, action).await,
             "send" => self.look_for_sent(work, action).await,
             "discard" => Ok(Event::NeverHappened { after_ms: 0, reason: "throwing a draft away can be repeated".to_owned() }),
             step if step.starts_with("post") => return Ok(self.look_at_post(action).await),
@@ -45,7 +47,7 @@ impl Executor {
         Duration::from_millis(u64::try_from(self.clock.now().as_millisecond() - since).unwrap_or(0))
     }
 
-    fn not_yet(&self, action: &ActionRow, reason: &str) -> Event {
+    pub(super) fn not_yet(&self, action: &ActionRow, reason: &str) -> Event {
         // The first repeat is at once; if the remote goes on failing, the pauses grow.
         let after_ms = if action.failures <= 1 { 0 } else { ms(self.patience.retry(action.failures - 1)) };
         Event::NeverHappened { after_ms, reason: reason.to_owned() }
@@ -98,7 +100,7 @@ impl Executor {
 
     /// A draft bears the action's mark from its first request. Not found: it may be made again, for only the recorded draft is ever sent.
     async fn look_for_draft(&self, work: &Work<'_>, action: &ActionRow) -> Result<Event, GraphError> {
-        let marked = work.mailbox.graph.find_marked(&action.id, &[]).await?;
+        let marked = work.mailbox.graph.find_marked(&mark_id(action), &[]).await?;
         let (drafts, gone_out): (Vec<&Marked>, Vec<&Marked>) = marked.iter().partition(|found| found.is_draft);
         if let Some(sent) = gone_out.first() {
             return Ok(Event::Confirmed { result: json!({ "found": sent.id }) });
@@ -107,7 +109,9 @@ impl Executor {
         if matches!(action.planned.action, Action::DraftReply(_)) {
             return Ok(Event::Confirmed { result: json!({ "draft": first.id }) });
         }
-        Ok(Event::Advanced { progress: json!({ "draft": first.id, "change_key": first.change_key }) })
+        let found = DraftRef { id: first.id.clone(), change_key: first.change_key.clone(), internet_message_id: None };
+        let left = super::attach::left_of(work, action, &found.id).await?;
+        Ok(drafted(action, &found, &left))
     }
 
     /// "Not found" never means "send again".
@@ -118,7 +122,7 @@ impl Executor {
         if state.as_ref().is_some_and(|state| !state.is_draft) {
             return Ok(Event::Confirmed { result: json!({ "draft": draft, "found": "by its id" }) });
         }
-        let marked = graph.find_marked(&action.id, &[]).await?;
+        let marked = graph.find_marked(&mark_id(action), &[]).await?;
         if let Some(sent) = marked.iter().find(|found| !found.is_draft) {
             return Ok(Event::Confirmed { result: json!({ "draft": draft, "found": sent.id }) });
         }

@@ -16,7 +16,7 @@ use crate::mail::Address;
 use crate::plan::Importance;
 
 /// The property that names the action. Its GUID never changes: a mailbox has a quota of property names.
-const MARKER: &str = "String {5b1f2f0e-6c0d-4f5a-9a43-7d6e1c80b2a7} Name postroom.action";
+pub(super) const MARKER: &str = "String {5b1f2f0e-6c0d-4f5a-9a43-7d6e1c80b2a7} Name postroom.action";
 /// Message headers as named properties (MS-OXCMAIL §2.1.3): the way in for a header that does not begin with `x-`.
 const AUTO_SUBMITTED: &str = "String {00020386-0000-0000-C000-000000000046} Name Auto-Submitted";
 /// `PidTagInReplyToId` and `PidTagInternetReferences`.
@@ -211,7 +211,7 @@ fn message_json(draft: &Draft) -> Value {
     message
 }
 
-fn attachment_json(attachment: &DraftAttachment) -> Value {
+pub(super) fn attachment_json(attachment: &DraftAttachment) -> Value {
     json!({
         "@odata.type": "#microsoft.graph.fileAttachment",
         "name": attachment.name,

@@ -176,7 +176,7 @@ fn meaning(effect: Effect, refusal: &Refusal) -> (ErrorKind, Verdict) {
         401 => (ErrorKind::SignIn, Verdict::Never),
         403 => (ErrorKind::Forbidden, Verdict::Never),
         404 if no_mailbox => (ErrorKind::Forbidden, Verdict::Never),
-        404 => (ErrorKind::Gone, Verdict::Never),
+        404 | 410 => (ErrorKind::Gone, Verdict::Never),
         408 => (ErrorKind::TimedOut, unclear),
         // A send that conflicts may conflict with its own earlier effect.
         409 | 412 | 423 if effect == Effect::Sends => (ErrorKind::Conflict, Verdict::Unknown),

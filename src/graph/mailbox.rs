@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use reqwest::header::HeaderName;
+use bytes::Bytes;
+use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Method, Url};
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,7 +12,7 @@ use serde_json::Value;
 use super::error::{ErrorKind, GraphError};
 use super::folders::FolderCache;
 use super::gate::Gate;
-use super::request::{Answer, Call, Effect, JSON_MAX};
+use super::request::{Answer, Call, Effect, JSON_MAX, OpenCall};
 use super::settings::GraphSettings;
 use super::transport::Transport;
 use super::wire::Page;
@@ -97,6 +98,27 @@ impl Mailbox {
             self.folders.clear();
         }
         sent
+    }
+
+    /// A call to an address that carries its own permission: our token must not go there.
+    pub(super) fn open_call(
+        &self,
+        name: &'static str,
+        method: Method,
+        url: &Url,
+        headers: HeaderMap,
+    ) -> Result<OpenCall, GraphError> {
+        let timeout = self.transport.timeout().saturating_mul(4);
+        Ok(OpenCall { name, method, url: url.clone(), headers, timeout })
+    }
+
+    pub(super) async fn make_open(&self, call: OpenCall, body: Option<Vec<u8>>) -> Result<Bytes, GraphError> {
+        self.transport.send_open(&self.address, &self.gate, call, body).await
+    }
+
+    /// Whether an address is on the host of the configured service.
+    pub(super) fn is_our_origin(&self, url: &Url) -> bool {
+        self.transport.is_our_origin(url)
     }
 
     /// An error of ours about this mailbox.

@@ -1,6 +1,5 @@
 //! One message: its content, its state, and the changes that may be made twice.
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use reqwest::Method;
 use reqwest::header::IF_MATCH;
@@ -81,15 +80,6 @@ pub struct Patch {
     pub importance: Option<Importance>,
 }
 
-/// The newest message of a conversation in a folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Newest {
-    /// Immutable id.
-    pub id: MessageId,
-    /// When it was sent.
-    pub sent: Option<Timestamp>,
-}
-
 impl Mailbox {
     /// The message's MIME content.
     ///
@@ -155,20 +145,6 @@ impl Mailbox {
         let call = call.query(&[("$filter", &filter), ("$select", "id"), ("$top", "50")]);
         let found: Vec<WireMessage> = self.list(call, PAGES_MAX).await?;
         Ok(found.into_iter().map(|message| MessageId::new(message.id)).collect())
-    }
-
-    /// The newest message of a conversation in a folder, such as our own last answer in Sent Items.
-    pub async fn newest_in_conversation(&self, conversation: &str, folder: &FolderId) -> Result<Option<Newest>, GraphError> {
-        // Not ordered by the service: Exchange refuses an order by a property that the filter does not begin with.
-        let filter = format!("conversationId eq {}", literal(conversation));
-        let call = self.read(FIND, &["mailFolders", folder.as_str(), "messages"])?;
-        let call = call.query(&[("$filter", &filter), ("$select", "id,sentDateTime"), ("$top", "100")]);
-        let found: Vec<WireMessage> = self.list(call, PAGES_MAX).await?;
-        let newest = |message: WireMessage| {
-            let sent = message.sent_date_time.as_deref().and_then(|time| time.parse().ok());
-            Newest { id: MessageId::new(message.id), sent }
-        };
-        Ok(found.into_iter().map(newest).max_by_key(|message| message.sent))
     }
 
     /// The result with this mailbox named in its error.

@@ -5,6 +5,7 @@
 //! the next step to whoever keeps the journal. (One exception is no repeat: a call refused with 401 goes out once more
 //! under a fresh token.)
 
+mod attach;
 mod delta;
 mod drafts;
 mod error;
@@ -14,6 +15,7 @@ mod mailbox;
 mod messages;
 mod redact;
 mod request;
+mod sent;
 mod settings;
 mod token;
 mod transport;
@@ -22,10 +24,12 @@ mod wire;
 #[cfg(test)]
 mod stories;
 
+pub use attach::{UPLOAD_MIN, UploadUrl};
 pub use delta::DeltaPage;
 pub use drafts::{Draft, DraftAttachment, DraftRef, Marked};
 pub use error::{ErrorKind, GraphError};
 pub use folders::Visibility;
 pub use mailbox::{Graph, Mailbox};
-pub use messages::{FollowUp, MessageState, Newest, Patch};
+pub use messages::{FollowUp, MessageState, Patch};
+pub use sent::{SentCopy, Writer};
 pub use settings::GraphSettings;

@@ -43,6 +43,15 @@ pub(super) struct Call {
     pub timeout: Duration,
 }
 
+/// One call to an address that Graph gave out with its permission in it. What it changes comes to the same when it is done twice.
+pub(super) struct OpenCall {
+    pub name: &'static str,
+    pub method: Method,
+    pub url: Url,
+    pub headers: HeaderMap,
+    pub timeout: Duration,
+}
+
 /// A successful answer.
 #[derive(Debug)]
 pub(super) struct Answer {

@@ -11,7 +11,7 @@ use tracing::field::Empty;
 
 use super::error::{ErrorKind, GraphError};
 use super::gate::Gate;
-use super::request::{Answer, Call, Effect, RequestIds, refusal};
+use super::request::{Answer, Call, Effect, OpenCall, RequestIds, refusal};
 use super::settings::{GraphSettings, service_url};
 use super::token::{Token, Tokens};
 use crate::clock::Clock;
@@ -82,6 +82,36 @@ impl Transport {
         url.origin() == self.base.origin() && url.username().is_empty() && url.path().starts_with(self.base.path())
     }
 
+    /// Whether an address is on the configured service's host.
+    pub fn is_our_origin(&self, url: &Url) -> bool {
+        url.origin() == self.base.origin() && url.username().is_empty()
+    }
+
+    /// Makes one call to an address that carries its own permission; the token stays here.
+    pub async fn send_open(
+        &self,
+        mailbox: &Arc<str>,
+        gate: &Gate,
+        call: OpenCall,
+        body: Option<Vec<u8>>,
+    ) -> Result<Bytes, GraphError> {
+        let effect = if body.is_some() { Effect::Repeatable } else { Effect::Read };
+        let name = call.name;
+        let attempt = async {
+            let _place = gate.enter(&self.clock, call.timeout).await.map_err(|wait| closed(name, wait))?;
+            let broken = |error| GraphError::transport(name, effect, error);
+            let request = self.http.request(call.method, call.url).timeout(call.timeout).headers(call.headers);
+            let mut response = request.body(body.unwrap_or_default()).send().await.map_err(broken)?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            let body = read_capped(&mut response, ERROR_BODY_MAX).await.unwrap_or_default();
+            if status.is_success() {
+                return Ok(body);
+            }
+            Err(GraphError::refused(name, effect, refusal(status.as_u16(), &headers, &body, self.clock.now())))
+        };
+        attempt.await.map_err(|error: GraphError| error.of(Some(mailbox)))
+    }
+
     /// Makes one call.
     pub async fn send(&self, mailbox: &Arc<str>, gate: &Gate, call: &Call) -> Result<Answer, GraphError> {
         let span = tracing::debug_span!("graph", call = call.name, mailbox = %mailbox, status = Empty, request_id = Empty);
@@ -93,10 +123,7 @@ impl Transport {
             let link = format!("{}://{} is not the configured service", call.url.scheme(), call.url.authority());
             return Err(GraphError::new(ErrorKind::ForeignLink, Verdict::Never, call.name, &link));
         }
-        let _place = gate.enter(&self.clock, call.timeout).await.map_err(|wait| {
-            let closed = format!("the mailbox is closed for {} s more, as Graph asked", wait.as_secs());
-            GraphError::new(ErrorKind::Throttled, Verdict::RetryAfter(wait), call.name, &closed)
-        })?;
+        let _place = gate.enter(&self.clock, call.timeout).await.map_err(|wait| closed(call.name, wait))?;
         let token = self.tokens.current().await?;
         match self.attempt(gate, call, &token).await {
             // Refused before anything happened: the same call may go out under a fresh token, once.
@@ -162,6 +189,11 @@ impl Transport {
             None => request,
         }
     }
+}
+
+fn closed(call: &'static str, wait: Duration) -> GraphError {
+    let told = format!("the mailbox is closed for {} s more, as Graph asked", wait.as_secs());
+    GraphError::new(ErrorKind::Throttled, Verdict::RetryAfter(wait), call, &told)
 }
 
 /// The HTTP client: our TLS, no redirects, no proxy from the environment, no repeats of its own.

@@ -70,6 +70,7 @@ pub(super) struct WireMessage {
     pub change_key: Option<String>,
     pub body_preview: Option<String>,
     pub internet_message_headers: Option<Vec<WireHeader>>,
+    pub single_value_extended_properties: Option<Vec<WireProperty>>,
 }
 
 /// Graph's `recipient`.
@@ -92,6 +93,13 @@ struct WireAddress {
 pub(super) struct WireHeader {
     name: Option<String>,
     value: Option<String>,
+}
+
+/// Graph's `singleValueLegacyExtendedProperty`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WireProperty {
+    pub value: Option<String>,
 }
 
 /// Graph's `followupFlag`.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use serde_json::Value;
 
 use super::rows::{from_json, optional, tell};
-use super::{Event, Journal, JournalError, Row, Status, StepError, next_status};
+use super::{Event, Journal, JournalError, Row, Status, StepError, delivery, next_status};
 use crate::ids::{ActionId, MailboxName, MessageId, RuleSetHash};
 use crate::mail::Envelope;
 use crate::plan::PlannedAction;
@@ -59,44 +59,6 @@ pub struct ActionRow {
     pub due_at: i64,
 }
 
-/// An answer that is about to be sent, for the budgets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sent {
-    /// The mailbox it comes from.
-    pub mailbox: MailboxName,
-    /// The address it goes to, in lower case.
-    pub recipient: String,
-    /// The conversation it belongs to.
-    pub conversation: Option<String>,
-}
-
-/// How many answers may go out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// To one recipient in 24 hours; `None` for mail that answers nobody.
-    pub recipient_day: Option<u32>,
-    /// In one conversation, ever; `None` for mail that answers nobody.
-    pub conversation: Option<u32>,
-    /// From the mailbox in a minute.
-    pub mailbox_minute: u32,
-}
-
-/// Whether an answer was begun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Begun {
-    /// It is started and counts.
-    Started,
-    /// The recipient has had as many as it may have in a day: so many.
-    RecipientHasEnough(u32),
-    /// The conversation has had as many as it may have: so many.
-    ConversationHasEnough(u32),
-    /// The mailbox's pace: so many milliseconds later.
-    Later(u64),
-}
-
-const DAY_MS: i64 = 86_400_000;
-const MINUTE_MS: i64 = 60_000;
-
 impl Journal {
     /// Messages that have an action to perform or verify now, longest due first.
     ///
@@ -145,29 +107,6 @@ impl Journal {
         self.write(move |connection| events.iter().map(|(id, event)| apply(connection, row, id, event, now)).collect()).await
     }
 
-    /// Begins an outgoing mail if the budgets allow it: that it is started and that it counts is one transaction.
-    ///
-    /// # Errors
-    /// As [`Journal::record`].
-    pub async fn begin_mail(&self, row: Row, id: &ActionId, step: &str, mail: (Sent, Limits)) -> Result<Begun, JournalError> {
-        let (id, step, now) = (id.clone(), step.to_owned(), self.now_ms());
-        self.write(move |connection| {
-            let (sent, limits) = mail;
-            let begun = within_limits(connection, &id, &sent, limits, now)?;
-            if begun == Begun::Started {
-                apply(connection, row, &id, &Event::Started { step }, now)?;
-                connection
-                    .prepare_cached(
-                        "INSERT INTO sent (action, mailbox, recipient, conversation, at) VALUES (?, ?, ?, ?, ?)
-                         ON CONFLICT (action) DO NOTHING",
-                    )?
-                    .execute(params![id.as_str(), sent.mailbox.as_str(), sent.recipient, sent.conversation, now])?;
-            }
-            Ok(begun)
-        })
-        .await
-    }
-
     /// At the start: every action whose call was under way when the process ended is unclear now.
     ///
     /// # Errors
@@ -185,33 +124,6 @@ impl Journal {
         })
         .await
     }
-}
-
-fn within_limits(connection: &Connection, id: &ActionId, sent: &Sent, limits: Limits, now: i64) -> Result<Begun, StepError> {
-    let mailbox = sent.mailbox.as_str();
-    if let Some(max) = limits.recipient_day {
-        let count: u32 = connection
-            .prepare_cached("SELECT count(*) FROM sent WHERE mailbox = ? AND recipient = ? AND at > ? AND action <> ?")?
-            .query_row(params![mailbox, sent.recipient, now - DAY_MS, id.as_str()], |row| row.get(0))?;
-        if count >= max {
-            return Ok(Begun::RecipientHasEnough(count));
-        }
-    }
-    if let (Some(max), Some(conversation)) = (limits.conversation, &sent.conversation) {
-        let count: u32 = connection
-            .prepare_cached("SELECT count(*) FROM sent WHERE mailbox = ? AND conversation = ? AND action <> ?")?
-            .query_row(params![mailbox, conversation, id.as_str()], |row| row.get(0))?;
-        if count >= max {
-            return Ok(Begun::ConversationHasEnough(count));
-        }
-    }
-    let nth_newest = connection
-        .prepare_cached("SELECT at FROM sent WHERE mailbox = ? AND action <> ? AND at > ? ORDER BY at DESC LIMIT 1 OFFSET ?")?
-        .query_row(params![mailbox, id.as_str(), now - MINUTE_MS, limits.mailbox_minute.max(1) - 1], |row| row.get::<_, i64>(0));
-    Ok(match optional(nth_newest)? {
-        Some(at) => Begun::Later(u64::try_from(at + MINUTE_MS - now).unwrap_or(0).max(1)),
-        None => Begun::Started,
-    })
 }
 
 fn turn(connection: &Connection, row: Row) -> Result<Turn, StepError> {
@@ -271,46 +183,72 @@ fn turn(connection: &Connection, row: Row) -> Result<Turn, StepError> {
 /// Folds one event into its action, keeps it in the story, and hands the turn on when the action is done.
 pub(super) fn apply(connection: &Connection, row: Row, id: &ActionId, event: &Event, now: i64) -> Result<Status, StepError> {
     let current = connection
-        .prepare_cached("SELECT status FROM action WHERE id = ? AND message = ?")?
-        .query_row(params![id.as_str(), row.0], |row| row.get::<_, String>(0));
-    let status = optional(current)?
-        .and_then(|word| Status::parse(&word))
-        .ok_or_else(|| JournalError::Missing(format!("action {id} of message {}", row.0)))?;
+        .prepare_cached("SELECT status, progress, result IS NOT NULL FROM action WHERE id = ? AND message = ?")?
+        .query_row(params![id.as_str(), row.0], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, bool>(2)?))
+        });
+    let missing = || JournalError::Missing(format!("action {id} of message {}", row.0));
+    let (word, progress, had_effect) = optional(current)?.ok_or_else(missing)?;
+    let status = Status::parse(&word).ok_or_else(missing)?;
     let next = next_status(status, event)?;
     let due_at = now.saturating_add(i64::try_from(event.after().as_millis()).unwrap_or(i64::MAX));
     let (step, progress) = match event {
-        Event::Started { step } => (Some(step.as_str()), None),
+        Event::Started { step } | Event::Doubted { step, .. } => (Some(step.as_str()), None),
         Event::Advanced { progress } => (None, Some(progress.to_string())),
+        // It took effect once, and a person wants it once more: nothing of the first time is gone on with.
+        Event::Retried { .. } if had_effect => (None, Some(again(&from_json(&progress)?).to_string())),
         _ => (None, None),
     };
     let result = match event {
-        Event::Done { result } | Event::Confirmed { result } => Some(result.to_string()),
+        Event::Done { result } | Event::Confirmed { result } => Some(result),
         _ => None,
     };
     connection
         .prepare_cached(
-            "UPDATE action SET status = ?2, turn = 1, step = CASE ?5 WHEN 'retried' THEN NULL ELSE coalesce(?3, step) END, progress = coalesce(?4, progress),
-                    attempt = attempt + (?5 = 'started'), looks = CASE ?5 WHEN 'still_unclear' THEN looks + 1 ELSE 0 END,
+            "UPDATE action SET status = ?2, turn = 1, step = CASE ?5 WHEN 'retried' THEN NULL ELSE coalesce(?3, step) END,
+                    progress = coalesce(?4, progress), attempt = attempt + (?5 IN ('started', 'doubted')),
+                    looks = CASE ?5 WHEN 'still_unclear' THEN looks + 1 ELSE 0 END,
                     failures = CASE WHEN status = 'running' AND ?5 IN ('deferred', 'outcome_unknown') THEN failures + 1
                                     WHEN ?5 IN ('advanced', 'done', 'confirmed', 'retried') THEN 0 ELSE failures END,
                     due_at = ?6, unclear_at = CASE ?2 WHEN 'unclear' THEN coalesce(unclear_at, ?8) END,
-                    reason = ?7, result = coalesce(?9, result), changed_at = ?8
+                    reason = ?7, result = CASE ?5 WHEN 'retried' THEN NULL ELSE coalesce(?9, result) END, changed_at = ?8
              WHERE id = ?1",
         )?
-        .execute(params![id.as_str(), next.as_str(), step, progress, event.name(), due_at, event.reason(), now, result])?;
+        .execute(params![
+            id.as_str(),
+            next.as_str(),
+            step,
+            progress,
+            event.name(),
+            due_at,
+            event.reason(),
+            now,
+            result.map(Value::to_string)
+        ])?;
     let mut detail = serde_json::to_value(event)?;
     if let Some(map) = detail.as_object_mut() {
         map.remove("event");
     }
     tell(connection, row, Some(id), now, (event.name(), &detail))?;
+    if let Some(result) = result {
+        delivery::accept(connection, id, result, now)?;
+    }
     if next == Status::Done {
         connection
             .prepare_cached(
                 "UPDATE action SET turn = 1, due_at = CASE status WHEN 'due' THEN ?2 ELSE due_at END WHERE id = (
                      SELECT id FROM action WHERE message = ?1 AND status <> 'done'
-                        AND epoch = (SELECT epoch FROM message WHERE id = ?1) ORDER BY ordinal LIMIT 1)",
+                        AND epoch = (SELECT epoch FROM message WHERE id = ?1) ORDER BY ordinal LIMIT 1)
+                 AND NOT EXISTS (SELECT 1 FROM message m JOIN brake b ON b.mailbox = m.mailbox AND b.rule_set = m.rule_set
+                                  WHERE m.id = ?1 AND b.state = 'held')",
             )?
             .execute(params![row.0, now])?;
     }
     Ok(next)
+}
+
+/// What an action that took effect begins again with: how often it did so before.
+fn again(progress: &Value) -> Value {
+    let before = progress.get("again").and_then(Value::as_u64).unwrap_or(0);
+    serde_json::json!({ "again": before + 1 })
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::rows::{from_json, optional, tell, to_json};
-use super::{Journal, JournalError, Row, StepError, memory};
+use super::{Journal, JournalError, Row, StepError, brake, memory};
 use crate::ids::{ActionId, MailboxName, MessageId, QuestionKey, RuleName, RuleSetHash};
 use crate::mail::Envelope;
 use crate::plan::{Answers, Plan, Question, hex};
@@ -107,6 +107,7 @@ impl Journal {
                 return Ok(Recorded::MemoryChanged);
             }
             memory::remember(connection, &mailbox, &plan.remember, now)?;
+            let held = brake::holds(connection, &brake::At { mailbox: &mailbox, rule_set: rule_set.as_str(), now })?;
             close(connection, row, now, ("planned", Some(&rule_set), &plan.rules, None))?;
             let detail = json!({ "rules": plan.rules, "rule_set": rule_set, "actions": plan.actions.len(), "notes": plan.notes });
             tell(connection, row, None, now, ("planned", &detail))?;
@@ -125,7 +126,7 @@ impl Journal {
                         planned.rule.as_str(),
                         planned.action.kind(),
                         to_json(planned)?,
-                        i64::from(ordinal == 0),
+                        i64::from(ordinal == 0 && !held),
                         now
                     ])?;
             }

@@ -117,6 +117,23 @@ pub enum Event {
         /// The evidence.
         reason: String,
     },
+    /// It was accepted for delivery and came back.
+    Bounced {
+        /// Who did not get it, and why.
+        reason: String,
+    },
+    /// It was accepted for delivery long ago, and is neither in Sent Items nor did it come back.
+    Lost {
+        /// Where it was looked for.
+        reason: String,
+    },
+    /// The journal may have forgotten that it happened: to be looked at before it is begun.
+    Doubted {
+        /// The call that may have been made.
+        step: String,
+        /// Why the journal is not believed.
+        reason: String,
+    },
     /// A person wants it tried again.
     Retried {
         /// Who.
@@ -124,6 +141,11 @@ pub enum Event {
     },
     /// A person wants it left out.
     Skipped {
+        /// Who.
+        by: String,
+    },
+    /// A person has done it, or has seen that it happened.
+    DoneByHand {
         /// Who.
         by: String,
     },
@@ -152,14 +174,17 @@ pub fn next_status(status: Status, event: &Event) -> Result<Status, IllegalMove>
         (S::Due | S::Deferred | S::Running | S::Unclear, E::Withheld { .. })
         | (S::Running, E::Done { .. })
         | (S::Unclear, E::Confirmed { .. })
-        | (S::Rejected | S::Parked | S::Deferred, E::Skipped { .. }) => Ok(S::Done),
+        | (S::Due | S::Rejected | S::Parked | S::Deferred, E::Skipped { .. })
+        | (S::Rejected | S::Parked | S::Deferred, E::DoneByHand { .. }) => Ok(S::Done),
         (S::Due | S::Deferred | S::Running, E::Deferred { .. }) => Ok(S::Deferred),
-        (S::Due | S::Deferred | S::Running | S::Unclear, E::Rejected { .. }) => Ok(S::Rejected),
+        (S::Due | S::Deferred | S::Running | S::Unclear, E::Rejected { .. }) | (S::Done, E::Bounced { .. }) => Ok(S::Rejected),
         (S::Running | S::Unclear, E::Advanced { .. })
         | (S::Unclear, E::NeverHappened { .. })
         | (S::Rejected | S::Parked | S::Deferred, E::Retried { .. }) => Ok(S::Due),
-        (S::Running, E::OutcomeUnknown { .. } | E::Interrupted) | (S::Unclear, E::StillUnclear { .. }) => Ok(S::Unclear),
-        (S::Unclear, E::Parked { .. }) => Ok(S::Parked),
+        (S::Running, E::OutcomeUnknown { .. } | E::Interrupted)
+        | (S::Unclear, E::StillUnclear { .. })
+        | (S::Due | S::Deferred, E::Doubted { .. }) => Ok(S::Unclear),
+        (S::Unclear, E::Parked { .. }) | (S::Done, E::Lost { .. }) => Ok(S::Parked),
         _ => Err(IllegalMove { status, event: event.name() }),
     }
 }
@@ -180,8 +205,12 @@ impl Event {
             Self::NeverHappened { .. } => "never_happened",
             Self::StillUnclear { .. } => "still_unclear",
             Self::Parked { .. } => "parked",
+            Self::Bounced { .. } => "bounced",
+            Self::Lost { .. } => "lost",
+            Self::Doubted { .. } => "doubted",
             Self::Retried { .. } => "retried",
             Self::Skipped { .. } => "skipped",
+            Self::DoneByHand { .. } => "done_by_hand",
         }
     }
 
@@ -194,7 +223,10 @@ impl Event {
             | Self::OutcomeUnknown { reason, .. }
             | Self::NeverHappened { reason, .. }
             | Self::StillUnclear { reason, .. }
-            | Self::Parked { reason } => Some(reason),
+            | Self::Parked { reason }
+            | Self::Bounced { reason }
+            | Self::Lost { reason }
+            | Self::Doubted { reason, .. } => Some(reason),
             _ => None,
         }
     }
@@ -229,9 +261,13 @@ mod tests {
             Event::Confirmed { result: Value::Null },
             Event::NeverHappened { after_ms, reason: reason.clone() },
             Event::StillUnclear { after_ms, reason: reason.clone() },
-            Event::Parked { reason },
+            Event::Parked { reason: reason.clone() },
+            Event::Bounced { reason: reason.clone() },
+            Event::Lost { reason: reason.clone() },
+            Event::Doubted { step: String::new(), reason },
             Event::Retried { by: by.clone() },
-            Event::Skipped { by },
+            Event::Skipped { by: by.clone() },
+            Event::DoneByHand { by },
         ]
     }
 
@@ -248,13 +284,13 @@ mod tests {
         let table = Status::ALL.map(line).concat();
         assert_eq!(
             table,
-            "due: started>running withheld>done deferred>deferred rejected>rejected\n\
+            "due: started>running withheld>done deferred>deferred rejected>rejected doubted>unclear skipped>done\n\
              running: advanced>due done>done withheld>done deferred>deferred rejected>rejected outcome_unknown>unclear interrupted>unclear\n\
              unclear: advanced>due withheld>done rejected>rejected confirmed>done never_happened>due still_unclear>unclear parked>parked\n\
-             deferred: started>running withheld>done deferred>deferred rejected>rejected retried>due skipped>done\n\
-             done: \n\
-             rejected: retried>due skipped>done\n\
-             parked: retried>due skipped>done\n"
+             deferred: started>running withheld>done deferred>deferred rejected>rejected doubted>unclear retried>due skipped>done done_by_hand>done\n\
+             done: bounced>rejected lost>parked\n\
+             rejected: retried>due skipped>done done_by_hand>done\n\
+             parked: retried>due skipped>done done_by_hand>done\n"
         );
     }
 

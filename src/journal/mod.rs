@@ -5,8 +5,12 @@
 
 mod actions;
 mod arrivals;
+mod begin;
+mod brake;
 mod decisions;
+mod delivery;
 mod fold;
+mod hands;
 mod lock;
 mod memory;
 mod migrations;
@@ -23,12 +27,16 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::watch;
 
-pub use actions::{ActionRow, Begun, Limits, Sent, Turn};
+pub use actions::{ActionRow, Turn};
 pub use arrivals::{Arrival, Sighting};
+pub use begin::{Beginning, Begun, Limits, Pace, Sent};
+pub use brake::{Brake, HeldRules};
 pub use decisions::{Recorded, Undecided, Undone};
+pub use delivery::{AcceptedMail, Returned};
 pub use fold::{Event, IllegalMove, Status, next_status};
+pub use hands::{ParkedLine, WaitingState, Word};
 pub use lock::{InstanceKey, Lock};
-pub use story::{Counts, MessageLine, ParkedLine, Story, StoryAction, StoryLine, WaitingState};
+pub use story::{Counts, MessageLine, Story, StoryAction, StoryLine};
 
 use crate::clock::Clock;
 use writer::Writer;

@@ -121,7 +121,10 @@ async fn actions_go_in_order_and_a_rejected_one_holds_back_those_after_it() {
     };
     assert_eq!(parked, [expected]);
 
-    assert_eq!(desk.journal.skip(ids[0].as_str(), "ana").await.unwrap(), "post of message 1");
+    assert_eq!(
+        desk.journal.speak(ids[0].as_str(), Word::Skip { by: "ana".into() }).await.unwrap(),
+        "the post of message 1 is left out"
+    );
     assert_eq!((desk.journal.due(10).await.unwrap(), desk.statuses().await), (vec![row], "done due due".into()));
 }
 
@@ -201,15 +204,17 @@ async fn budgets_withhold_and_the_pace_delays() {
         recipient: recipient.into(),
         conversation: Some(conversation.into()),
     };
-    let limits = |minute| Limits { recipient_day: Some(1), conversation: Some(2), mailbox_minute: minute };
+    let limits = |mailbox_minute| Limits { recipient_day: Some(1), conversation: Some(2), mailbox_minute, ..Limits::default() };
     let begin = async |id: usize, sent: Sent, limits: Limits| {
-        desk.journal.begin_mail(row, &ids[id], "create", (sent, limits)).await.unwrap()
+        let beginning = Beginning { step: "create".into(), mail: Some((sent, limits)), brake: None };
+        let turn = desk.journal.turn(row).await.unwrap();
+        desk.journal.begin(&turn, vec![ids[id].clone()], beginning).await.unwrap()
     };
     assert_eq!(begin(0, sent("a@fabrikam.com", "c1"), limits(60)).await, Begun::Started);
     desk.record(row, &ids[0], &[Event::Done { result: Value::Null }]).await;
     assert_eq!(begin(1, sent("a@fabrikam.com", "c2"), limits(60)).await, Begun::RecipientHasEnough(1));
     desk.clock.advance(Duration::from_secs(10));
-    assert_eq!(begin(1, sent("b@fabrikam.com", "c1"), limits(1)).await, Begun::Later(50_000));
+    assert_eq!(begin(1, sent("b@fabrikam.com", "c1"), limits(1)).await, Begun::Later(50_000, Pace::Mailbox));
     assert_eq!(begin(1, sent("b@fabrikam.com", "c1"), limits(60)).await, Begun::Started);
     desk.record(row, &ids[1], &[Event::Done { result: Value::Null }]).await;
     assert_eq!(begin(2, sent("c@fabrikam.com", "c1"), limits(60)).await, Begun::ConversationHasEnough(2));
@@ -247,10 +252,166 @@ async fn a_parked_message_is_decided_again_or_closed_by_a_person() {
     let row = desk.journal.undecided(1).await.unwrap()[0].row;
     desk.journal.record_undone(row, None, Undone::Parked("no invoice number (10-a.rhai:8)".into())).await.unwrap();
     assert_eq!(desk.journal.undecided(1).await.unwrap().len(), 0);
-    assert_eq!(desk.journal.retry("<1@fabrikam.com>", "ana").await.unwrap(), "message 1");
+    assert_eq!(
+        desk.journal.speak("<1@fabrikam.com>", Word::Retry { by: "ana".into() }).await.unwrap(),
+        "message 1 is decided again"
+    );
     assert_eq!(desk.journal.undecided(1).await.unwrap().len(), 1);
-    let refused = desk.journal.skip("1", "ana").await.unwrap_err().to_string();
+    let refused = desk.journal.speak("1", Word::Skip { by: "ana".into() }).await.unwrap_err().to_string();
     assert_eq!(refused, "there is no parked message 1; an action is named by the `id` that `parked list --json` shows");
     let told: Vec<String> = desk.journal.story("1").await.unwrap().lines.into_iter().map(|line| line.event).collect();
     assert_eq!(told, ["seen", "parked", "retried"]);
+}
+
+fn reply() -> Action {
+    Action::Reply(crate::plan::Reply { template: "a.html".into(), ..crate::plan::Reply::default() })
+}
+
+impl Desk {
+    /// Begins the action's mail and has it accepted for delivery.
+    async fn sent(&self, row: Row, id: &ActionId) {
+        let sent = Sent { mailbox: "invoices".into(), recipient: "a@fabrikam.com".into(), conversation: None };
+        let mail = Some((sent, Limits { mailbox_minute: 60, ..Limits::default() }));
+        let beginning = Beginning { step: "create".into(), mail, brake: None };
+        let turn = self.journal.turn(row).await.unwrap();
+        assert_eq!(self.journal.begin(&turn, vec![id.clone()], beginning).await.unwrap(), Begun::Started);
+        let result = json!({ "draft": "D", "internet_message_id": "<r1@contoso.com>" });
+        self.record(row, id, &[Event::Done { result }]).await;
+    }
+}
+
+#[tokio::test]
+async fn accepted_mail_is_looked_for_until_it_has_left() {
+    let desk = desk();
+    let (row, ids) = desk.planned(plan(&[reply()])).await;
+    desk.sent(row, &ids[0]).await;
+    assert_eq!(desk.journal.accepted_mail(10).await.unwrap(), []);
+    desk.clock.advance(Duration::from_mins(1));
+    let accepted = desk.journal.accepted_mail(10).await.unwrap();
+    assert_eq!((accepted.len(), accepted[0].draft.clone()), (1, Some("D".into())));
+    desk.journal.look_again(&accepted[0], Duration::from_mins(5)).await.unwrap();
+    assert_eq!(desk.journal.accepted_mail(10).await.unwrap(), []);
+    desk.clock.advance(Duration::from_mins(5));
+    let accepted = desk.journal.accepted_mail(10).await.unwrap();
+    assert_eq!(accepted[0].looks, 1);
+    desk.journal.record_confirmed(&accepted[0], &"S".into()).await.unwrap();
+    assert_eq!(desk.journal.next_confirmation_at().await.unwrap(), None);
+    let story = desk.journal.story("1").await.unwrap();
+    assert_eq!(story.lines.last().map(|line| line.event.as_str()), Some("left"));
+}
+
+#[tokio::test]
+async fn mail_that_comes_back_is_named_and_can_be_sent_once_more_as_another_mail() {
+    let desk = desk();
+    let (row, ids) = desk.planned(plan(&[reply()])).await;
+    desk.sent(row, &ids[0]).await;
+    desk.arrive(vec![mail("NDR", "<ndr@contoso.com>")]).await;
+    let report = desk.journal.undecided(1).await.unwrap()[0].row;
+    let mailbox = MailboxName::new("invoices");
+    assert!(desk.journal.may_bounce(&mailbox).await.unwrap());
+    let foreign = Returned { message_ids: vec!["<other@contoso.com>".into()], ..Returned::default() };
+    assert_eq!(desk.journal.record_bounce(report, &mailbox, foreign).await.unwrap(), None);
+    let ours = Returned { message_ids: vec!["<r1@contoso.com>".into()], reason: "a@fabrikam.com (5.1.1)".into(), action: None };
+    assert_eq!(desk.journal.record_bounce(report, &mailbox, ours.clone()).await.unwrap(), Some(row));
+    // A second report of the same mail is only a report.
+    assert_eq!(desk.journal.record_bounce(report, &mailbox, ours).await.unwrap(), None);
+    let parked = desk.journal.parked().await.unwrap();
+    assert_eq!((parked.len(), parked[0].reason.as_str()), (1, "it came back: a@fabrikam.com (5.1.1)"));
+    assert_eq!(parked[0].state, WaitingState::Rejected);
+
+    desk.journal.speak(ids[0].as_str(), Word::Retry { by: "ana".into() }).await.unwrap();
+    let turn = desk.journal.turn(row).await.unwrap();
+    assert_eq!((turn.actions[0].status, turn.actions[0].progress.clone()), (Status::Due, json!({ "again": 1 })));
+}
+
+#[tokio::test]
+async fn a_person_can_say_that_it_was_done_by_hand() {
+    let desk = desk();
+    let (row, ids) = desk.planned(three_actions()).await;
+    desk.record(row, &ids[0], &[started(), Event::Rejected { reason: "no such customer".into() }]).await;
+    let told = desk.journal.speak(ids[0].as_str(), Word::Done { by: "ana".into() }).await.unwrap();
+    assert_eq!((told.as_str(), desk.statuses().await.as_str()), ("the post of message 1 counts as done", "done due due"));
+    let story = desk.journal.story_of(ids[0].as_str()).await.unwrap();
+    let last = story.lines.last().unwrap();
+    assert_eq!((last.event.as_str(), &last.detail), ("done_by_hand", &json!({ "by": "ana" })));
+}
+
+/// Messages decided by a rule set, none of them begun.
+async fn decided_by(desk: &Desk, hash: &str, ids: std::ops::Range<usize>) -> Vec<Row> {
+    let mails = ids.clone().map(|id| mail(&format!("M{id}"), &format!("<{id}@fabrikam.com>"))).collect();
+    desk.arrive(mails).await;
+    let hash = RuleSetHash::new(hash);
+    desk.journal.keep_rule_set(&hash, &std::collections::BTreeMap::new()).await.unwrap();
+    let mut rows = Vec::new();
+    for undecided in desk.journal.undecided(1_000).await.unwrap() {
+        desk.journal.record_plan(undecided.row, &hash, plan(&[Action::MarkRead, reply()])).await.unwrap();
+        rows.push(undecided.row);
+    }
+    rows
+}
+
+async fn begin_first(desk: &Desk, row: Row) -> Begun {
+    let turn = desk.journal.turn(row).await.unwrap();
+    let brake = Some(Brake { effects: 3, waiting: 4 });
+    let beginning = Beginning { step: "patch".into(), mail: None, brake };
+    let begun = desk.journal.begin(&turn, vec![turn.actions[0].id.clone()], beginning).await.unwrap();
+    if begun == Begun::Started {
+        desk.record(row, &turn.actions[0].id, &[Event::Done { result: Value::Null }]).await;
+    }
+    begun
+}
+
+#[tokio::test]
+async fn changed_rules_that_run_away_stop_after_their_first_effects_until_a_person_has_looked() {
+    let desk = desk();
+    for row in decided_by(&desk, "first", 0..8).await {
+        assert_eq!(begin_first(&desk, row).await, Begun::Started, "the first rule set is the one the mailbox was set up with");
+    }
+    let rows = decided_by(&desk, "second-rule-set", 8..18).await;
+    let mut begun = Vec::new();
+    for row in &rows {
+        begun.push(begin_first(&desk, *row).await);
+    }
+    assert_eq!(begun, [[Begun::Started; 3].as_slice(), &[Begun::Held; 7]].concat());
+    let held = desk.journal.parked().await.unwrap();
+    assert_eq!((held.len(), held[0].id.as_str(), held[0].action.as_str()), (1, "rules:invoices:second-r", "rules"));
+    assert_eq!(held[0].subject, "10 messages wait for these rules");
+    // Nothing more of the changed rules is due, not even what comes second; the first rule set's messages go on.
+    assert_eq!(desk.journal.due(100).await.unwrap().len(), 8);
+    // A message decided meanwhile waits too.
+    decided_by(&desk, "second-rule-set", 18..19).await;
+    assert_eq!(desk.journal.held_rules().await.unwrap()[0].messages, 11);
+
+    let told = desk.journal.speak("rules:invoices:second-r", Word::Retry { by: "ana".into() }).await.unwrap();
+    assert_eq!(told, "rule set second-r of invoices goes on: 11 messages are worked off");
+    assert_eq!((desk.journal.due(100).await.unwrap().len(), begin_first(&desk, rows[9]).await), (19, Begun::Started));
+}
+
+#[tokio::test]
+async fn what_waits_for_held_rules_can_be_left_out() {
+    let desk = desk();
+    decided_by(&desk, "first", 0..1).await;
+    let rows = decided_by(&desk, "second", 1..11).await;
+    for row in &rows[..4] {
+        begin_first(&desk, *row).await;
+    }
+    let told = desk.journal.speak("rules:invoices:second", Word::Skip { by: "ana".into() }).await.unwrap();
+    assert_eq!(told, "rule set second of invoices goes on with what comes: 10 messages are left out");
+    let lines = desk.journal.newest(10).await.unwrap();
+    let all_done = |line: &MessageLine| line.actions.iter().all(|action| action.status == "done");
+    assert!(lines.iter().all(all_done), "{lines:#?}");
+}
+
+#[tokio::test]
+async fn changed_rules_that_touch_few_messages_are_trusted_after_their_first_effects() {
+    let desk = desk();
+    decided_by(&desk, "first", 0..1).await;
+    for id in 1..6 {
+        let rows = decided_by(&desk, "second", id..id + 1).await;
+        assert_eq!(begin_first(&desk, rows[0]).await, Begun::Started);
+    }
+    let rows = decided_by(&desk, "second", 6..30).await;
+    for row in rows {
+        assert_eq!(begin_first(&desk, row).await, Begun::Started);
+    }
 }
