@@ -4,6 +4,7 @@
 mod faults;
 mod house;
 mod process;
+mod promises;
 mod questions;
 mod trouble;
 mod whole;

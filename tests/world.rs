@@ -85,6 +85,7 @@ impl World {
             settle: Duration::from_millis(1_500),
             give_up: Duration::from_secs(5),
             configuration: Duration::from_millis(100),
+            index: Duration::from_millis(200),
             ..Patience::default()
         };
         Self { tenant, receiver, config, patience, engine: None, clock, dir }

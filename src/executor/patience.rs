@@ -19,6 +19,8 @@ pub struct Patience {
     pub lifetime: Duration,
     /// How long mail that was accepted for delivery may take to appear in Sent Items before a person is told.
     pub confirm: Duration,
+    /// How late the service's index may be: only after so long does "not found" mean anything.
+    pub index: Duration,
     /// The longest wait before the journal is asked again: a person's word arrives without ringing our bell.
     pub idle: Duration,
     /// Pause after an answer that means that the configuration is wrong (401, 403): nothing changes by asking often.
@@ -36,6 +38,7 @@ impl Default for Patience {
             give_up: Duration::from_hours(1),
             lifetime: Duration::from_hours(120),
             confirm: Duration::from_hours(24),
+            index: Duration::from_mins(15),
             idle: Duration::from_secs(1),
             configuration: Duration::from_mins(5),
         }

@@ -20,6 +20,9 @@ impl Executor {
         if let Some(reason) = &action.planned.withheld {
             return Ok(Prepared::Tell(Event::Withheld { reason: reason.clone() }));
         }
+        if let Some(event) = doubted(work, action) {
+            return Ok(Prepared::Tell(event));
+        }
         if let Some(event) = self.too_old(work, action) {
             return Ok(Prepared::Tell(event));
         }
@@ -203,6 +206,21 @@ impl Executor {
         let newer = |copy: &SentCopy| copy.writer == Writer::Person && copy.sent.is_some_and(|sent| sent > received);
         Ok(sent.iter().any(newer).then_some("a person has answered this conversation already"))
     }
+}
+
+/// An effect that would exist twice, of a message that arrived before the journal lost part of its memory: it is looked for first.
+/// Moves, deletes and patches come to the same when they are done twice, and look where the message is in any case.
+fn doubted(work: &Work<'_>, action: &ActionRow) -> Option<Event> {
+    let (_, reason) = work.turn.doubt.as_ref().filter(|_| action.attempt == 0)?;
+    let step = match &action.planned.action {
+        Action::Post { .. } => "post",
+        Action::PostEach { .. } => "post 1",
+        Action::Copy { .. } => "copy",
+        Action::DraftReply(_) => "create",
+        action if action.sends_mail() => "create",
+        _ => return None,
+    };
+    Some(Event::Doubted { step: step.to_owned(), reason: reason.clone() })
 }
 
 fn gone() -> Prepared {

@@ -81,6 +81,7 @@ mod tests {
             rule_set: "7f".into(),
             actions,
             results: std::collections::BTreeMap::new(),
+            doubt: None,
             has_changed_message: false,
         }
     }

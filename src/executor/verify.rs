@@ -9,7 +9,7 @@ use super::answer::mark_id;
 use super::call::{Rest, drafted, ms, posted};
 use super::lane::Work;
 use super::prepare::{is_done, patch_for};
-use crate::graph::{DraftRef, GraphError, Marked};
+use crate::graph::{DraftRef, GraphError, Marked, Writer};
 use crate::ids::MessageId;
 use crate::journal::{ActionRow, Event, JournalError};
 use crate::plan::Action;
@@ -25,7 +25,7 @@ impl Executor {
             "attach" => super::attach::verify(self, work, action).await,
             "send" => self.look_for_sent(work, action).await,
             "discard" => Ok(Event::NeverHappened { after_ms: 0, reason: "throwing a draft away can be repeated".to_owned() }),
-            step if step.starts_with("post") => return Ok(self.look_at_post(action).await),
+            step if step.starts_with("post") => return Ok(self.look_at_post(work, action).await),
             _ => self.look_at_message(work, action).await,
         };
         Ok(found.unwrap_or_else(|error| self.still_unclear(action, &format!("it could not be looked at: {error}"))))
@@ -105,13 +105,36 @@ impl Executor {
         if let Some(sent) = gone_out.first() {
             return Ok(Event::Confirmed { result: json!({ "found": sent.id }) });
         }
-        let Some(first) = drafts.first() else { return Ok(self.not_yet(action, "no draft with this action's mark was found")) };
+        let Some(first) = drafts.first() else { return self.no_draft(work, action).await };
         if matches!(action.planned.action, Action::DraftReply(_)) {
             return Ok(Event::Confirmed { result: json!({ "draft": first.id }) });
         }
         let found = DraftRef { id: first.id.clone(), change_key: first.change_key.clone(), internet_message_id: None };
         let left = super::attach::left_of(work, action, &found.id).await?;
         Ok(drafted(action, &found, &left))
+    }
+
+    /// No draft bears the action's mark. Where the journal forgot what it did, that must be more than the lateness of an index, and no
+    /// answer may have gone out that it does not know.
+    async fn no_draft(&self, work: &Work<'_>, action: &ActionRow) -> Result<Event, GraphError> {
+        let Some((since, _)) = &work.turn.doubt else {
+            return Ok(self.not_yet(action, "no draft with this action's mark was found"));
+        };
+        let index_ms = i64::try_from(self.patience.index.as_millis()).unwrap_or(i64::MAX);
+        if self.clock.now().as_millisecond() < since.saturating_add(index_ms) {
+            return Ok(self.still_unclear(action, "no mail with this action's mark was found yet"));
+        }
+        let envelope = &work.turn.envelope;
+        let answers = matches!(action.planned.action, Action::Reply(_) | Action::ReplyAll(_));
+        if let (true, Some(conversation), Some(received)) = (answers, &envelope.conversation, envelope.received) {
+            let sent = work.mailbox.graph.sent_in_conversation(conversation).await?;
+            if sent.iter().any(|copy| copy.writer == Writer::Rules && copy.sent.is_some_and(|sent| sent > received)) {
+                let reason = "an automatic answer that the journal does not know went out in this conversation: look at it, then skip or \
+                              retry";
+                return Ok(Event::Parked { reason: reason.to_owned() });
+            }
+        }
+        Ok(self.not_yet(action, "no mail with this action's mark was found"))
     }
 
     /// "Not found" never means "send again".
@@ -140,9 +163,16 @@ impl Executor {
         Ok(self.still_unclear(action, seen))
     }
 
+    /// How long ago the receiver may have seen the key first.
+    fn may_be_known(&self, work: &Work<'_>, action: &ActionRow) -> Duration {
+        let arrived = work.turn.envelope.received.filter(|_| work.turn.doubt.is_some());
+        let since_arrival = arrived.map_or(0, |arrived| self.clock.now().as_millisecond() - arrived.as_millisecond());
+        self.unclear_for(action).max(Duration::from_millis(u64::try_from(since_arrival).unwrap_or(0)))
+    }
+
     /// A post is repeated with the same key and the same bytes only within the time for which the receiver promises to know the key;
     /// a receiver that can be asked is asked; any other is left to a person.
-    async fn look_at_post(&self, action: &ActionRow) -> Event {
+    async fn look_at_post(&self, work: &Work<'_>, action: &ActionRow) -> Event {
         let (endpoint, key, rest) = match &action.planned.action {
             Action::Post { endpoint, .. } => (endpoint, action.id.to_string(), None),
             Action::PostEach { endpoint, records } => {
@@ -154,7 +184,9 @@ impl Executor {
         let Some(contract) = self.endpoints.contract(endpoint) else {
             return self.still_unclear(action, &format!("there is no endpoint `{endpoint}` in the configuration"));
         };
-        if contract.has_lookup {
+        // Which of several records arrived before the journal forgot cannot be told by the first one.
+        let several = rest.is_some() && work.turn.doubt.is_some();
+        if contract.has_lookup && !several {
             return match self.endpoints.look_up(endpoint, &key).await {
                 Ok(Some(answer)) => match posted(answer, rest) {
                     Event::Done { result } => Event::Confirmed { result },
@@ -165,7 +197,7 @@ impl Executor {
             };
         }
         match contract.idempotent {
-            Some(window) if self.unclear_for(action) < window => {
+            Some(window) if self.may_be_known(work, action) < window => {
                 self.not_yet(action, &format!("`{endpoint}` does nothing twice under one key: posted again with the same key"))
             }
             Some(_) => Event::Parked {

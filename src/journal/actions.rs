@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use serde_json::Value;
 
 use super::rows::{from_json, optional, tell};
-use super::{Event, Journal, JournalError, Row, Status, StepError, delivery, next_status};
+use super::{Event, Journal, JournalError, Row, Status, StepError, delivery, next_status, witness};
 use crate::ids::{ActionId, MailboxName, MessageId, RuleSetHash};
 use crate::mail::Envelope;
 use crate::plan::PlannedAction;
@@ -28,6 +28,8 @@ pub struct Turn {
     pub actions: Vec<ActionRow>,
     /// What the done ones gave, by position in the plan.
     pub results: BTreeMap<usize, Value>,
+    /// Why the journal may have forgotten what was done for this message, and since when that is known, in milliseconds.
+    pub doubt: Option<(i64, String)>,
     /// A done one has changed the message itself: what the listing said about it no longer holds.
     pub has_changed_message: bool,
 }
@@ -129,17 +131,21 @@ impl Journal {
 fn turn(connection: &Connection, row: Row) -> Result<Turn, StepError> {
     let head = connection
         .prepare_cached(
-            "SELECT mailbox, graph_id, envelope, changed_at, rule_set, epoch FROM message WHERE id = ? AND rule_set IS NOT NULL",
+            "SELECT mailbox, graph_id, envelope, changed_at, rule_set, epoch, coalesce(received_at, seen_at)
+             FROM message WHERE id = ? AND rule_set IS NOT NULL",
         )?
-        .query_row([row.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?)));
-    let head: Option<(String, String, String, i64, String, i64)> = optional(head)?;
-    let Some((mailbox, graph_id, envelope, changed_at, rule_set, epoch)) = head else {
+        .query_row([row.0], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
+        });
+    let head: Option<(String, String, String, i64, String, i64, i64)> = optional(head)?;
+    let Some((mailbox, graph_id, envelope, changed_at, rule_set, epoch, arrived_at)) = head else {
         return Err(JournalError::Missing(format!("plan for message {}", row.0)).into());
     };
     let mut envelope: Envelope = from_json(&envelope)?;
     envelope.id = Some(MessageId::new(graph_id));
     let mut turn = Turn {
         row,
+        doubt: witness::doubt(connection, &mailbox, arrived_at)?,
         mailbox: MailboxName::new(mailbox),
         envelope,
         changed_at,

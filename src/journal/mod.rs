@@ -18,6 +18,7 @@ mod rows;
 #[cfg(test)]
 mod stories;
 mod story;
+mod witness;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -37,8 +38,10 @@ pub use fold::{Event, IllegalMove, Status, next_status};
 pub use hands::{ParkedLine, WaitingState, Word};
 pub use lock::{InstanceKey, Lock};
 pub use story::{Counts, MessageLine, Story, StoryAction, StoryLine};
+pub use witness::Testimony;
 
 use crate::clock::Clock;
+use witness::Witness;
 use writer::Writer;
 
 /// A message's row in the journal.
@@ -148,7 +151,10 @@ impl Journal {
     pub fn open(path: &Path, clock: Clock) -> Result<Self, JournalError> {
         let mut connection = connect(path, OpenFlags::default())?;
         migrations::migrate(&mut connection, path)?;
-        let writer = Writer::start(connection, path.to_owned());
+        let mut witness = Witness::beside(path)?;
+        witness.question(&connection, clock.now().as_millisecond()).map_err(|error| error.at(path))?;
+        witness.hear(&connection);
+        let writer = Writer::start(connection, path.to_owned(), Some(witness));
         Ok(Self { path: Arc::new(path.to_owned()), writer, readers: Arc::default(), clock })
     }
 
@@ -160,7 +166,7 @@ impl Journal {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
         let connection = connect(path, flags)?;
         migrations::require_current(&connection, path)?;
-        let writer = Writer::start(connection, path.to_owned());
+        let writer = Writer::start(connection, path.to_owned(), None);
         Ok(Self { path: Arc::new(path.to_owned()), writer, readers: Arc::default(), clock })
     }
 

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::witness::Witness;
 use super::{JournalError, StepError};
 
 /// Steps in one commit.
@@ -75,13 +76,13 @@ impl Step for End {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, path: PathBuf) -> Self {
+    pub(super) fn start(connection: Connection, path: PathBuf, witness: Option<Witness>) -> Self {
         let (queue, steps) = mpsc::channel(QUEUE_MAX);
         let (ring, bell) = watch::channel(0);
         let (tell, broken) = watch::channel(None);
         let path = Arc::new(path);
         let at = Arc::clone(&path);
-        let task = tokio::spawn(write_all(connection, steps, at, ring, tell));
+        let task = tokio::spawn(write_all((connection, witness), steps, at, ring, tell));
         Self { queue, bell, broken, task: Arc::new(Mutex::new(Some(task))), path }
     }
 
@@ -121,7 +122,7 @@ impl Writer {
 }
 
 async fn write_all(
-    mut connection: Connection,
+    mut desk: (Connection, Option<Witness>),
     mut steps: mpsc::Receiver<Box<dyn Step>>,
     path: Arc<PathBuf>,
     ring: watch::Sender<u64>,
@@ -134,9 +135,13 @@ async fn write_all(
             group.push(next);
         }
         let at = Arc::clone(&path);
+        let (connection, mut witness) = desk;
         let written = spawn_blocking(move || {
             let committed = commit(&connection, &mut group, &at);
-            (connection, group, committed)
+            if let (Ok(()), Some(witness)) = (&committed, &mut witness) {
+                witness.hear(&connection);
+            }
+            ((connection, witness), group, committed)
         });
         let (returned, group, committed) = match written.await {
             Ok(written) => written,
@@ -146,7 +151,7 @@ async fn write_all(
                 return;
             }
         };
-        connection = returned;
+        desk = returned;
         let ends = group.iter().any(|step| step.ends());
         if committed.is_ok() {
             ring.send_modify(|count| *count = count.wrapping_add(1));

@@ -175,6 +175,16 @@ impl Simulator {
         mailbox.map(door::show_mailbox).ok_or_else(|| SimulatorError::NoMailbox(address.to_owned()))
     }
 
+    /// The MIME content of the newest message with this subject in a folder, as `$value` gives it.
+    pub fn content(&self, address: &str, folder: &str, subject: &str) -> Option<Vec<u8>> {
+        let tenant = self.world.tenant();
+        let mailbox = tenant.mailboxes.get(&address.to_lowercase())?;
+        let items = &mailbox.folders().find(|found| Some(found.key) == mailbox.folder_at(folder))?.items;
+        let named = |key| mailbox.message(key).filter(|message| message.subject == subject).map(|_| key);
+        let key = items.iter().filter_map(|(_, key)| named(*key)).last()?;
+        Some(mailbox.mime(key)?.to_vec())
+    }
+
     /// Stops listening, ends open requests and transport; mail not yet transported stays a draft.
     pub async fn stop(self) {
         let _ = self.stop.send(true);

@@ -25,11 +25,12 @@ CREATE TABLE brake (
     CHECK (state <> 'held' OR reason IS NOT NULL)
 ) STRICT;
 
--- Which database this is, whatever its file is called.
+-- Which database this is, whatever its file is called: the newest row. One that was restored goes on under a new name.
 CREATE TABLE origin (
-    id TEXT PRIMARY KEY
+    id   INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
 ) STRICT;
-INSERT INTO origin VALUES (lower(hex(randomblob(16))));
+INSERT INTO origin (name) VALUES (lower(hex(randomblob(16))));
 
 -- Times at which a witness outside knew more than the database: it was restored, rolled back, or another one was at work.
 -- An empty mailbox means all of them. What arrived before is looked for before it is brought about.
