@@ -122,9 +122,9 @@ impl Comings {
     /// Counts a call. Delta tokens do not tell calls apart: they differ from run to run.
     pub fn count(&mut self, call: &Call) -> Coming {
         let options = call.options().iter().filter(|(name, _)| name != "deltatoken" && name != "skiptoken");
-        let query: String = options.map(|(name, value)| format!("{name}={value}&")).collect();
+        let query: Vec<String> = options.map(|(name, value)| format!("{name}={value}")).collect();
         let path = call.segments.join("/");
-        let print = print_of(&[call.method.as_str().as_bytes(), path.as_bytes(), query.as_bytes(), &call.body]);
+        let print = print_of(&[call.method.as_str().as_bytes(), path.as_bytes(), query.join("&").as_bytes(), &call.body]);
         let count = self.0.entry(print).or_default();
         let coming = Coming { call: print, before: *count };
         *count += 1;

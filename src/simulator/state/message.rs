@@ -165,9 +165,9 @@ impl Message {
     pub fn looks(&self) -> u64 {
         let own_id = if self.origin == Origin::Received { self.internet_id.as_str() } else { "" };
         let (to, cc, bcc) = (addresses(&self.to), addresses(&self.cc), addresses(&self.bcc));
-        let properties: String = self.properties.values().map(|(id, value)| format!("{id}={value}\n")).collect();
+        let properties: Vec<String> = self.properties.values().map(|(id, value)| format!("{id}={value}")).collect();
         let answers = self.in_reply_to.as_deref().unwrap_or_default();
-        let parts = [own_id, &self.subject, &to, &cc, &bcc, &self.body.content, &properties, answers];
+        let parts = [own_id, &self.subject, &to, &cc, &bcc, &self.body.content, &properties.join("\n"), answers];
         print_of(&parts.map(str::as_bytes))
     }
 

@@ -88,7 +88,7 @@ async fn a_second_send_is_refused_or_sends_a_second_mail() {
         (SecondSend::WhileSubmitted, Span::NONE, (404, 1)),
         (SecondSend::Always, Span::NONE, (202, 2)),
     ] {
-        let stage = in_moods(Moods { second_send, sent_delay, ..Moods::default() }).await;
+        let stage = in_moods(Moods { sent_delay, second_send, ..Moods::default() }).await;
         let (id, _) = draft(&stage, SUPPORT).await;
         assert_eq!(send(&stage, &id).await, 202);
         if sent_delay == Span::NONE {

@@ -83,13 +83,16 @@ async fn people_edit_and_delete_drafts_and_purge_what_was_sent() {
 
 #[tokio::test]
 async fn a_sent_draft_is_beyond_the_hands_of_who_would_edit_it() {
-    let people = vec![Habit { after: Span::Exactly(Duration::from_mins(1)), ..habit(Deed::DeleteDraft) }];
-    let clock = Clock::by_hand("2026-03-02T09:00:00Z".parse().unwrap());
-    let hour = Duration::from_hours(1);
-    let stage = Stage::open(Options { people, clock, sent_delay: hour, ..options() }).await;
+    let after = |ms| Span::Exactly(Duration::from_millis(ms));
+    let people =
+        [Deed::DeleteDraft, Deed::EditDraft("Too late.".into())].map(|deed| Habit { after: after(1_000), ..habit(deed) });
+    let sent_delay = Duration::from_millis(1_300);
+    let stage = Stage::open(Options { people: people.into(), sent_delay, ..options() }).await;
     let to = json!([{"emailAddress": {"address": SUPPORT}}]);
-    stage.post("/sendMail", json!({"message": {"subject": "s", "toRecipients": to}})).await;
-    assert_eq!(pairs(&told(&stage, 2).await), [("client", "sent"), ("transport", "delivered")]);
+    let (_, draft) = stage.post("/messages", json!({"subject": "s", "toRecipients": to})).await;
+    assert_eq!(stage.post(&format!("/messages/{}/send", draft["id"].as_str().unwrap()), Value::Null).await.0, 202);
+    let wanted = [("client", "draft_created"), ("client", "sent"), ("transport", "delivered")];
+    assert_eq!(pairs(&told(&stage, 3).await), wanted);
     stage.end().await;
 }
 
@@ -120,7 +123,7 @@ async fn which_mails_people_touch_follows_from_the_seed_and_not_from_the_order_o
         // The second habit comes after the first one has done what it does.
         let last = Habit { after: Span::Exactly(Duration::from_millis(50)), ..habit(Deed::Categorise("Red".into())) };
         let people = vec![Habit { chance: Chance::percent(40), ..habit(Deed::Move("Archive".into())) }, last];
-        let stage = Stage::open(Options { people, seed, ..options() }).await;
+        let stage = Stage::open(Options { seed, people, ..options() }).await;
         for number in &order {
             stage.simulator.deliver(INVOICES, mail(*number).as_bytes()).unwrap();
         }
