@@ -142,7 +142,7 @@ async fn short(journal: &Journal) -> Option<()> {
 
 /// More pages than the log takes before they go over into the database's own file.
 async fn long(journal: &Journal) -> Option<()> {
-    for part in 0..6 {
+    for part in 0..12 {
         let names: Vec<String> = (0..60).map(|number| format!("p{part}m{number}")).collect();
         page(journal, &names, &"x".repeat(6_000)).await?;
     }

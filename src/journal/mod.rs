@@ -274,6 +274,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, JournalError> {
             }
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "journal_size_limit", 67_108_864)?;
+            // SQLite keeps the errors of its own checkpoints to itself: the writer makes them instead.
+            connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         }
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "trusted_schema", false)?;
