@@ -4,6 +4,8 @@
 //! A run is a process of its own (this test binary once more, with a story that is otherwise ignored) under a small C library that
 //! makes the Nth call fail. Both of its outputs are one pipe, so that what it said before and after the strike is known.
 
+mod program;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -31,8 +33,7 @@ pub fn faulty_disk() -> &'static Path {
     LIBRARY.get_or_init(|| {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/disk/faulty_disk.c");
         let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("faulty_disk_{}.so", std::process::id()));
-        let compiled =
-            Command::new("cc").args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(&library).arg(source).output();
+        let compiled = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-Wall", "-o"]).arg(&library).arg(source).output();
         let output =
             compiled.unwrap_or_else(|error| panic!("these tests need a C compiler named cc, and it cannot be run: {error}"));
         assert!(output.status.success(), "cc: {}", String::from_utf8_lossy(&output.stderr));
@@ -270,8 +271,10 @@ fn judge(run: &Run, database: &Path, fault: Fault) -> Result<(), String> {
         _ if run.ended_after > ENDS_WITHIN => return Err(format!("it ended only after {:?}", run.ended_after)),
         "enospc" | "half_enospc" => {
             let was_open = run.lines[..struck].iter().any(|line| line.starts_with("ack "));
-            let wrote_log = was_open && run.lines[struck].contains("write of postroom.db-wal");
-            if wrote_log && run.code != Some(0) {
+            // The index beside the log is the exception: when that cannot grow, SQLite says no more than that a file failed.
+            let wrote =
+                ["write of postroom.db-wal,", "write of postroom.db,"].iter().any(|what| run.lines[struck].contains(what));
+            if was_open && wrote && run.code != Some(0) {
                 return Err("it did not go on when there was space again".into());
             }
             if acknowledged_after && run.code != Some(0) {
@@ -369,7 +372,8 @@ fn ever_further(place: u32) -> u32 {
 #[test]
 fn a_checkpoint_that_fails_ends_the_journal_and_one_that_is_cut_off_loses_nothing() {
     let file = |mode| Fault { file: ".db", ..any(mode) };
-    let faults = [file("eio"), file("half_eio"), file("torn"), file("exit_before"), file("exit_after")];
+    let full = Fault { times: 3, ..file("enospc") };
+    let faults = [file("eio"), file("half_eio"), full, file("torn"), file("exit_before"), file("exit_after")];
     all_clean("long", &faults, &ever_further, 40);
     let syncs = [Fault { on: "sync", ..file("eio") }, Fault { on: "sync", file: "", ..file("eio") }];
     all_clean("long", &syncs, &|place| place, 10);

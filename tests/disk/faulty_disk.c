@@ -12,7 +12,7 @@
  *   FAULTY_DISK_TIMES  so many calls in a row strike (1)
  *   FAULTY_DISK_WHILE  strike from the Nth call on for as long as this file exists
  *
- * It says one line on stderr when it first strikes. Nothing is really synced: the machine does not lose power here, and a
+ * It says one line on stderr when it first strikes, and one when it does for the tenth time. Nothing is really synced: the machine does not lose power here, and a
  * thousand runs are to be quick. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -28,7 +28,7 @@
 #define GONE 86 /* the exit code of a process that was made to go */
 
 static atomic_long counted;
-static atomic_int said, rest_is_owed;
+static atomic_int struck, rest_is_owed;
 
 static const char *setting(const char *name, const char *otherwise) {
     const char *value = getenv(name);
@@ -51,6 +51,10 @@ static int is_meant(int fd, char *path, size_t size) {
     return ends_with(path, setting("FAULTY_DISK_FILE", ""));
 }
 
+static void say(const char *text) {
+    if (write(2, text, strlen(text)) < 0) return; /* Nobody listens. */
+}
+
 /* Whether this call strikes, and how: the mode, or NULL. */
 static const char *strikes(const char *kind, int fd) {
     int before = errno;
@@ -64,7 +68,11 @@ static const char *strikes(const char *kind, int fd) {
         if (nth > 0 && call >= nth && is_now) {
             mode = setting("FAULTY_DISK_MODE", "eio");
             const char *name = strrchr(path, '/');
-            if (!atomic_exchange(&said, 1)) dprintf(2, "\nfaulty disk: %s at %s of %s, call %ld\n", mode, kind, name ? name + 1 : path, call);
+            char line[PATH_MAX + 128];
+            snprintf(line, sizeof line, "\nfaulty disk: %s at %s of %s, call %ld\n", mode, kind, name ? name + 1 : path, call);
+            int strike = atomic_fetch_add(&struck, 1) + 1;
+            if (strike == 1) say(line);
+            if (strike == 10) say("\nfaulty disk: for the tenth time\n");
         }
     }
     errno = before;
