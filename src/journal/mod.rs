@@ -277,18 +277,27 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, JournalError> {
         return Err(cannot(format!("SQLite {} is too old, 3.51.3 is needed", rusqlite::version())));
     }
     let connection = Connection::open_with_flags(path, flags).map_err(|error| cannot(error.to_string()))?;
-    let set = || -> rusqlite::Result<()> {
+    let set = || -> rusqlite::Result<Option<String>> {
         connection.busy_timeout(BUSY)?;
         if !connection.is_readonly("main")? {
-            connection.pragma_update(None, "journal_mode", "WAL")?;
+            // The change is written after the mode was answered: only who reads on to the end hears that it failed.
+            let mut change = connection.prepare("PRAGMA journal_mode = WAL")?;
+            let modes: Vec<String> = change.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            if modes != ["wal"] {
+                return Ok(Some(format!("SQLite could not switch it to a write-ahead log, it stays at {}", modes.concat())));
+            }
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "journal_size_limit", 67_108_864)?;
+            // SQLite keeps the errors of its own checkpoints to itself: the writer makes them instead.
+            connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         }
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "trusted_schema", false)?;
         connection.set_prepared_statement_cache_capacity(64);
-        Ok(())
+        Ok(None)
     };
-    set().map_err(|error| cannot(error.to_string()))?;
-    Ok(connection)
+    match set().map_err(|error| cannot(error.to_string()))? {
+        Some(refused) => Err(cannot(refused)),
+        None => Ok(connection),
+    }
 }

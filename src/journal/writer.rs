@@ -12,6 +12,8 @@ use super::{JournalError, StepError};
 
 /// Steps in one commit.
 const GROUP_MAX: usize = 256;
+/// Pages in the write-ahead log from which on they are brought over into the database's own file.
+const LOG_PAGES_MAX: i64 = 1000;
 /// Steps that may wait.
 const QUEUE_MAX: usize = 1024;
 
@@ -173,6 +175,7 @@ async fn write_all(
 
 fn commit(connection: &Connection, group: &mut [Box<dyn Step>], path: &Path) -> Result<(), JournalError> {
     let told = |error: rusqlite::Error| JournalError::from_sqlite(path, &error);
+    checkpoint(connection).map_err(told).or_else(|error| if error.is_passing() { Ok(()) } else { Err(error) })?;
     connection.execute_batch("BEGIN IMMEDIATE").map_err(told)?;
     let run = group.iter_mut().find_map(|step| step.run(connection)).map_or(Ok(()), Err);
     let committed = run.and_then(|()| connection.execute_batch("COMMIT").map_err(told));
@@ -181,6 +184,19 @@ fn commit(connection: &Connection, group: &mut [Box<dyn Step>], path: &Path) -> 
         let _ = connection.execute_batch("ROLLBACK");
     }
     committed
+}
+
+/// Shortens a long log, before a group rather than after it: whatever fails here, nobody is told of steps that came later. A full
+/// disk is no failure yet: the log goes on, and the next group tries again.
+fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
+    let pages = |mode: &str| {
+        let pragma = format!("PRAGMA wal_checkpoint({mode})");
+        connection.query_row(&pragma, [], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))
+    };
+    if pages("NOOP")? >= LOG_PAGES_MAX {
+        pages("PASSIVE")?;
+    }
+    Ok(())
 }
 
 fn in_savepoint<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Result<T, StepError>) -> Result<T, StepError> {

@@ -1,14 +1,17 @@
 //! The tenant's own door, `/sim/…`: mail in, what lies where, the ledger, faults, and what a person does in Outlook.
+//!
+//! A person's words on a message, below `/sim/mailboxes/{address}/messages/{id}`: `POST …/move` with `{"folder"}`, `POST …/reply` with
+//! `{"body"}`, `POST …/purge`, `PATCH` with what Graph's PATCH takes (`categories`, `isRead` …; of a draft also `body`), `DELETE`.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::http::{Answer, Call};
+use super::http::{Answer, Call, GraphError};
 use super::ledger::Cause;
-use super::routes::message_facts;
+use super::people::Person;
 use super::shape::time;
-use super::state::{FolderKey, Mailbox, Refusal, Tenant, WellKnown};
+use super::state::{Key, Mailbox, Refusal, Tenant};
 use super::transport;
 
 fn problem(status: u16, text: impl Into<String>) -> Answer {
@@ -43,22 +46,54 @@ fn of_mailbox(tenant: &mut Tenant, call: &Call, address: &str, path: &[&str]) ->
     let done = match (call.method.as_str(), path) {
         ("GET", []) => return Answer::json(200, show_mailbox(mailbox)),
         ("POST", ["deliver"]) => {
-            let cause = Cause { by: "person", method: call.method.to_string(), path: call.path.clone() };
-            return match transport::deliver(tenant, &address, &call.body, &cause) {
+            return match transport::deliver(tenant, &address, &call.body, &cause(call)) {
                 Ok(id) => Answer::json(201, json!({"id": id})),
                 Err(_) => problem(404, format!("there is no mailbox {address}")),
             };
         }
-        ("POST", ["messages", id, "move"]) => move_message(tenant, call, &address, id),
-        ("DELETE", ["messages", id]) => delete_message(tenant, call, &address, id),
+        (_, ["messages", id, word @ ..]) => {
+            let mut person = Person { tenant, cause: cause(call), address };
+            return match person.find(id) {
+                Ok(key) => on_message(&mut person, call, key, word),
+                Err(_) => problem(404, "there is no such message in the mailbox"),
+            };
+        }
         ("DELETE", ["folders", path @ ..]) => delete_folder(tenant, call, &address, &path.join("/")),
         _ => return problem(404, "there is no such door"),
     };
+    answer_to(done)
+}
+
+fn cause(call: &Call) -> Cause {
+    Cause { by: "person", method: call.method.to_string(), path: call.path.clone() }
+}
+
+fn answer_to(done: Result<(), Refusal>) -> Answer {
     match done {
         Ok(()) => Answer::empty(204),
         Err(Refusal::NoSuchMessage | Refusal::MalformedId) => problem(404, "there is no such message in the mailbox"),
         Err(Refusal::NoSuchFolder) => problem(404, "there is no such folder in the mailbox"),
         Err(refusal) => problem(409, format!("{refusal:?}")),
+    }
+}
+
+/// What a person does to one message.
+fn on_message(person: &mut Person<'_>, call: &Call, key: Key, word: &[&str]) -> Answer {
+    let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+    match (call.method.as_str(), word) {
+        ("POST", ["move"]) => answer_to(person.relocate_to(key, body["folder"].as_str().unwrap_or_default())),
+        ("POST", ["purge"]) => answer_to(person.purge(key)),
+        ("POST", ["reply"]) => match person.reply(key, body["body"].as_str().unwrap_or_default()) {
+            Ok(id) => Answer::json(201, json!({"id": id})),
+            Err(refusal) => answer_to(Err(refusal)),
+        },
+        ("PATCH", []) => match body.as_object().map(|changes| person.write(key, changes)) {
+            Some(Ok(())) => Answer::empty(204),
+            Some(Err(GraphError { status, message, .. })) => problem(status, message),
+            None => problem(400, "the body must be an object such as {\"isRead\": true}"),
+        },
+        ("DELETE", []) => answer_to(person.delete(key)),
+        _ => problem(404, "there is no such door; a person can move, reply, purge, PATCH and DELETE"),
     }
 }
 
@@ -87,56 +122,12 @@ pub(crate) fn show_mailbox(mailbox: &Mailbox) -> Value {
     json!({ "folders": folders })
 }
 
-fn move_message(tenant: &mut Tenant, call: &Call, address: &str, id: &str) -> Result<(), Refusal> {
-    let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
-    let path = body["folder"].as_str().unwrap_or_default();
-    let mailbox = tenant.mailboxes.get(address).ok_or(Refusal::NoSuchMessage)?;
-    let to = mailbox.folder_at(path).map_or_else(|| mailbox.resolve_folder(path), Ok);
-    relocate(tenant, call, (address, id), to.map_err(|_| Refusal::NoSuchFolder)?, "moved")
-}
-
-fn delete_message(tenant: &mut Tenant, call: &Call, address: &str, id: &str) -> Result<(), Refusal> {
-    let mailbox = tenant.mailboxes.get_mut(address).ok_or(Refusal::NoSuchMessage)?;
-    let key = mailbox.find(id)?;
-    let message = mailbox.message(key).ok_or(Refusal::NoSuchMessage)?;
-    let effect = if message.is_draft { "draft_deleted" } else { "deleted" };
-    if message.folder != WellKnown::DeletedItems.key() {
-        return relocate(tenant, call, (address, id), WellKnown::DeletedItems.key(), effect);
-    }
-    let facts = message_facts(message);
-    mailbox.remove(key);
-    note(tenant, call, address, effect, facts);
-    Ok(())
-}
-
-fn relocate(
-    tenant: &mut Tenant,
-    call: &Call,
-    (address, id): (&str, &str),
-    to: FolderKey,
-    effect: &'static str,
-) -> Result<(), Refusal> {
-    let now = tenant.now();
-    let mailbox = tenant.mailboxes.get_mut(address).ok_or(Refusal::NoSuchMessage)?;
-    let key = mailbox.find(id)?;
-    mailbox.relocate(key, to, now);
-    let mut facts = mailbox.message(key).map(message_facts).unwrap_or_default();
-    facts.insert("folder".to_owned(), json!(mailbox.path(to)));
-    note(tenant, call, address, effect, facts);
-    Ok(())
-}
-
 fn delete_folder(tenant: &mut Tenant, call: &Call, address: &str, path: &str) -> Result<(), Refusal> {
     let mailbox = tenant.mailboxes.get_mut(address).ok_or(Refusal::NoSuchFolder)?;
     let key = mailbox.folder_at(path).ok_or(Refusal::NoSuchFolder)?;
     let path = mailbox.path(key);
     mailbox.delete_folder(key)?;
-    note(tenant, call, address, "folder_deleted", Map::from_iter([("folder".to_owned(), json!(path))]));
+    let (at, facts) = (tenant.clock.now(), Map::from_iter([("folder".to_owned(), json!(path))]));
+    tenant.ledger.note(at, &cause(call), address, "folder_deleted", facts);
     Ok(())
-}
-
-fn note(tenant: &mut Tenant, call: &Call, address: &str, effect: &'static str, facts: Map<String, Value>) {
-    let cause = Cause { by: "person", method: call.method.to_string(), path: call.path.clone() };
-    let at = tenant.clock.now();
-    tenant.ledger.note(at, &cause, address, effect, facts);
 }

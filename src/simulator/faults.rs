@@ -1,8 +1,9 @@
-//! Scripted faults: what shall go wrong, at which operation, how often.
+//! Scripted faults: what shall go wrong, at which operation, how often or how probably.
 
 use serde_json::{Value, json};
 
 use super::http::GraphError;
+use super::luck::{Chance, Coming, draw, print_of};
 
 /// The operations of the tenant that a fault can be set on; `any` is every one but `token`.
 pub(crate) const GRAPH_OPERATIONS: &[&str] = &[
@@ -92,15 +93,23 @@ pub(crate) const FAULTS: &[(&str, Moment, Failure)] = &[
     ("empty_page", Moment::After, Failure::EmptyPage),
 ];
 
+/// How often a fault strikes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Striking {
+    /// So many more times.
+    Times(u64),
+    /// By chance; only the first `times` comings of one call are in danger, all of them if `None`.
+    ByChance { chance: Chance, seed: u64, times: Option<u64> },
+}
+
 /// One scripted fault.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Fault {
     pub on: &'static str,
     pub name: &'static str,
     pub moment: Moment,
     pub failure: Failure,
-    /// How many more times it strikes.
-    pub times: u64,
+    pub striking: Striking,
     /// Only in this mailbox (lower case).
     pub mailbox: Option<String>,
     pub retry_after_s: Option<u64>,
@@ -119,7 +128,7 @@ impl FaultTable {
         Self { operations, scripted: Vec::new() }
     }
 
-    /// Adds `{"on", "fault", "times"?, "mailbox"?, "retry_after"?, "seconds"?}`; the error says what is known.
+    /// Adds `{"on", "fault", "times"?, "chance"?, "seed"?, "mailbox"?, "retry_after"?, "seconds"?}`; the error says what is known.
     pub fn script(&mut self, wanted: &Value) -> Result<Value, String> {
         let word = |name: &str| wanted[name].as_str().unwrap_or_default().to_lowercase();
         let on = self.operations.iter().find(|own| **own == word("on"));
@@ -131,7 +140,7 @@ impl FaultTable {
             name,
             moment: *moment,
             failure: *failure,
-            times: wanted["times"].as_u64().unwrap_or(1),
+            striking: striking(wanted)?,
             mailbox: wanted["mailbox"].as_str().map(str::to_lowercase),
             retry_after_s: wanted["retry_after"].as_u64(),
             seconds: wanted["seconds"].as_u64(),
@@ -141,20 +150,20 @@ impl FaultTable {
         Ok(shown)
     }
 
-    /// The next fault for this operation, counted as struck.
-    pub fn strike(&mut self, operation: &str, mailbox: Option<&str>) -> Option<Fault> {
+    /// The first fault that strikes this coming of a call, counted as struck.
+    pub fn strike(&mut self, operation: &str, mailbox: Option<&str>, coming: &Coming) -> Option<Fault> {
         let place = self.scripted.iter().position(|fault| {
             let meant = fault.on == operation || (fault.on == "any" && operation != "token");
             let here = fault.mailbox.as_deref().is_none_or(|wanted| mailbox == Some(wanted));
-            meant && here && fault.times > 0
+            meant && here && fault.strikes(operation, mailbox, coming)
         })?;
-        let fault = &mut self.scripted[place];
-        fault.times -= 1;
-        let struck = fault.clone();
-        if struck.times == 0 {
-            self.scripted.remove(place);
+        if let Striking::Times(times) = &mut self.scripted[place].striking {
+            *times -= 1;
+            if *times == 0 {
+                return Some(self.scripted.remove(place));
+            }
         }
-        Some(struck)
+        Some(self.scripted[place].clone())
     }
 
     pub fn clear(&mut self) {
@@ -171,15 +180,38 @@ impl FaultTable {
     }
 }
 
+fn striking(wanted: &Value) -> Result<Striking, String> {
+    let number = |name: &str| match &wanted[name] {
+        Value::Null => Ok(None),
+        value => value.as_u64().map(Some).ok_or_else(|| format!("\"{name}\" must be a whole number from 0, not {value}")),
+    };
+    let (times, seed) = (number("times")?, number("seed")?);
+    if wanted["chance"].is_null() {
+        if seed.is_some() {
+            return Err("\"seed\" goes with \"chance\": a fault without one strikes the next calls, whatever the seed".to_owned());
+        }
+        return Ok(Striking::Times(times.unwrap_or(1)));
+    }
+    let chance = wanted["chance"].as_f64().and_then(Chance::of);
+    let chance = chance.ok_or_else(|| format!("\"chance\" must be a number from 0.0 to 1.0, not {}", wanted["chance"]))?;
+    Ok(Striking::ByChance { chance, seed: seed.unwrap_or(1), times })
+}
+
 fn names() -> Vec<&'static str> {
     FAULTS.iter().map(|(name, ..)| *name).collect()
 }
 
 fn show(fault: &Fault) -> Value {
+    let (times, chance, seed) = match fault.striking {
+        Striking::Times(times) => (Some(times), None, None),
+        Striking::ByChance { chance, seed, times } => (times, Some(chance.share()), Some(seed)),
+    };
     json!({
         "on": fault.on,
         "fault": fault.name,
-        "times": fault.times,
+        "times": times,
+        "chance": chance,
+        "seed": seed,
         "mailbox": fault.mailbox,
         "retry_after": fault.retry_after_s,
         "seconds": fault.seconds,
@@ -187,6 +219,17 @@ fn show(fault: &Fault) -> Value {
 }
 
 impl Fault {
+    fn strikes(&self, operation: &str, mailbox: Option<&str>, coming: &Coming) -> bool {
+        match self.striking {
+            Striking::Times(times) => times > 0,
+            Striking::ByChance { chance, seed, times } => {
+                let what = print_of(&[self.name.as_bytes(), operation.as_bytes(), mailbox.unwrap_or_default().as_bytes()]);
+                let endangered = times.is_none_or(|times| coming.before < times);
+                endangered && chance.strikes(draw(seed ^ what, "fault", coming.print()))
+            }
+        }
+    }
+
     /// Graph's refusal of that status.
     pub fn refusal(&self, status: u16, retry_after: RetryAfter) -> GraphError {
         let (code, message) = match status {

@@ -1,6 +1,7 @@
 //! The way of a request: understood, let in, counted, perhaps struck by a fault, performed, answered.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
@@ -10,6 +11,7 @@ use tokio::sync::watch;
 
 use super::faults::{Failure, Fault, Moment, RetryAfter};
 use super::http::{Answer, Call, Connection, GraphError, call_of, stopped};
+use super::luck::Coming;
 use super::routes::{self, Lens, Route, Visit};
 use super::server::World;
 use super::state::Tenant;
@@ -92,7 +94,7 @@ pub(crate) async fn under_fault(
             done
         }
         Failure::Hang => {
-            let span = std::time::Duration::from_secs(fault.seconds.unwrap_or(HANG_S));
+            let span = Duration::from_secs(fault.seconds.unwrap_or(HANG_S));
             tokio::select! {
                 () = stage.clock.sleep(span) => {}
                 () = stopped(stage.stop.clone()) => {}
@@ -101,7 +103,7 @@ pub(crate) async fn under_fault(
             done
         }
         Failure::Slow => {
-            let span = std::time::Duration::from_secs(fault.seconds.unwrap_or(SLOW_S));
+            let span = Duration::from_secs(fault.seconds.unwrap_or(SLOW_S));
             tokio::select! {
                 () = stage.clock.sleep(span) => {}
                 () = stopped(stage.stop.clone()) => {}
@@ -118,7 +120,8 @@ async fn token(world: &World, connection: &Connection, call: &Call, directory: &
     let fault = {
         let mut tenant = world.tenant();
         tenant.ledger.count(call.method.as_str(), "/{tenant}/oauth2/v2.0/token".to_owned());
-        tenant.faults.strike("token", None)
+        let coming = tenant.comings.count(call);
+        tenant.faults.strike("token", None, &coming)
     };
     let refuse = |fault: &Fault, status: u16, retry_after: RetryAfter| {
         let answer = sign_in::scripted_refusal(&mut world.tenant(), status);
@@ -148,17 +151,17 @@ impl Drop for InFlight<'_> {
 async fn graph(world: &World, connection: &Connection, call: &Call) -> Answer {
     let begun = {
         let mut tenant = world.tenant();
-        match begin(&mut tenant, call) {
+        match begin(&mut tenant, call, world.latency) {
             Ok(begun) => begun,
             Err(refused) => return finish(&mut tenant, call, Err(refused)),
         }
     };
-    let (route, address) = begun;
+    let Begun { route, address, coming, latency } = begun;
     let _in_flight = InFlight { world, mailbox: address.clone() };
-    if !world.latency.is_zero() {
-        world.clock.sleep(world.latency).await;
+    if !latency.is_zero() {
+        world.clock.sleep(latency).await;
     }
-    let fault = world.tenant().faults.strike(route.operation, Some(&address));
+    let fault = world.tenant().faults.strike(route.operation, Some(&address), &coming);
     let refuse = |fault: &Fault, status: u16, retry_after: RetryAfter| {
         finish(&mut world.tenant(), call, Err(fault.refusal(status, retry_after)))
     };
@@ -171,9 +174,18 @@ async fn graph(world: &World, connection: &Connection, call: &Call) -> Answer {
     under_fault(Stage { clock: &world.clock, stop: &world.stop, connection }, fault, refuse, perform).await
 }
 
+/// A call that was let in.
+struct Begun {
+    route: Route,
+    address: String,
+    coming: Coming,
+    latency: Duration,
+}
+
 /// Counts the call, checks its token, understands it, and takes one of the mailbox's places.
-fn begin(tenant: &mut Tenant, call: &Call) -> Result<(Route, String), GraphError> {
+fn begin(tenant: &mut Tenant, call: &Call, latency: Duration) -> Result<Begun, GraphError> {
     let (route, address) = admit(tenant, call)?;
+    throttle(tenant, &address)?;
     let limit = tenant.concurrent_max;
     let Some(mailbox) = tenant.mailboxes.get_mut(&address) else { return Err(GraphError::item_not_found()) };
     if limit.is_some_and(|limit| mailbox.in_flight >= limit) {
@@ -181,7 +193,27 @@ fn begin(tenant: &mut Tenant, call: &Call) -> Result<(Route, String), GraphError
         return Err(GraphError::new(429, "ApplicationThrottled", text).with("retry-after", "10"));
     }
     mailbox.in_flight += 1;
-    Ok((route, address))
+    let coming = tenant.comings.count(call);
+    let mood = tenant.temper.time("latency", tenant.temper.moods.latency, coming.print());
+    tenant.ledger.admit();
+    Ok(Begun { route, address, coming, latency: latency + mood })
+}
+
+/// Refuses what is more than the mailbox takes; a refused call counts like any other.
+fn throttle(tenant: &mut Tenant, address: &str) -> Result<(), GraphError> {
+    let Some(limit) = tenant.temper.moods.throttle else { return Ok(()) };
+    let now = tenant.clock.now();
+    let Some(mailbox) = tenant.mailboxes.get_mut(address) else { return Ok(()) };
+    mailbox.calls.push_back(now);
+    while mailbox.calls.front().is_some_and(|call| now.duration_since(*call).unsigned_abs() >= limit.within) {
+        mailbox.calls.pop_front();
+    }
+    if mailbox.calls.len() <= limit.calls {
+        return Ok(());
+    }
+    let wait = limit.retry_after.as_millis().div_ceil(1_000).to_string();
+    let text = "Application is over its MailboxRequests limit.";
+    Err(GraphError::new(429, "ApplicationThrottled", text).with("retry-after", wait))
 }
 
 fn admit(tenant: &mut Tenant, call: &Call) -> Result<(Route, String), GraphError> {
@@ -243,7 +275,9 @@ fn whole_batch(world: &World, call: &Call) -> Answer {
 
 fn one_of_batch(tenant: &mut Tenant, call: &Call) -> Result<Answer, GraphError> {
     let (route, address) = admit(tenant, call)?;
-    let fault = tenant.faults.strike(route.operation, Some(&address));
+    let coming = tenant.comings.count(call);
+    tenant.ledger.admit();
+    let fault = tenant.faults.strike(route.operation, Some(&address), &coming);
     let refusal = fault.as_ref().and_then(|fault| match fault.failure {
         Failure::Refusal(status, retry_after) => Some((fault.refusal(status, retry_after), fault.moment)),
         _ => None,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use tokio::sync::watch;
 
 /// Who caused an effect.
 #[derive(Clone, Debug)]
@@ -19,6 +20,10 @@ pub(crate) struct Cause {
 pub(crate) struct Ledger {
     entries: Vec<Value>,
     requests: BTreeMap<(String, String), u64>,
+    /// How many effects there are; rings with each, before its answer is sent.
+    effects: watch::Sender<u64>,
+    /// How many requests were let in; rings with each, before its effect.
+    admitted: watch::Sender<u64>,
 }
 
 impl Ledger {
@@ -37,6 +42,22 @@ impl Ledger {
         entry.insert("mailbox".to_owned(), json!(mailbox));
         entry.insert("effect".to_owned(), json!(effect));
         self.entries.push(Value::Object(entry));
+        self.effects.send_replace(self.entries.len() as u64);
+    }
+
+    /// Notes that a request was let in.
+    pub fn admit(&mut self) {
+        self.admitted.send_modify(|count| *count += 1);
+    }
+
+    /// Rings with every effect.
+    pub fn effects_bell(&self) -> watch::Receiver<u64> {
+        self.effects.subscribe()
+    }
+
+    /// Rings with every request that is let in.
+    pub fn requests_bell(&self) -> watch::Receiver<u64> {
+        self.admitted.subscribe()
     }
 
     /// Counts a request by method and path pattern.

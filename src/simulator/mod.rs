@@ -1,18 +1,22 @@
 //! A Microsoft 365 tenant in memory that speaks Microsoft Graph v1.0: mailboxes, sign-in, transport between its
-//! mailboxes, a ledger of every effect, and scripted faults.
+//! mailboxes, a ledger of every effect, scripted faults, moods for what Microsoft leaves open, and people who interfere.
 //!
 //! Owns its own reading of Graph's wire format, so that the engine and the tenant are two independent readings of one API.
 //! Never uses the engine's Graph client or its mail parser's wrapper; never touches a disk.
 //! Not here: subscriptions, calendars, contacts, files, `$search`, directory, delegated sign-in.
 
+mod agenda;
 mod door;
 mod faults;
 mod filter;
 mod flow;
 mod http;
 mod ledger;
+mod luck;
 mod mail_in;
 mod mail_out;
+mod moods;
+mod people;
 mod receiver;
 mod routes;
 mod server;
@@ -23,5 +27,8 @@ mod state;
 mod stories;
 mod transport;
 
+pub use luck::{Chance, Span};
+pub use moods::{Moods, SecondSend, Throttle};
+pub use people::{Deed, Habit};
 pub use receiver::{AskReply, Received, Receiver, ReceiverOptions};
 pub use server::{MailboxSeed, Options, Simulator, SimulatorError, Strangers};

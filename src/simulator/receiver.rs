@@ -20,6 +20,7 @@ use super::SimulatorError;
 use super::faults::{Fault, FaultTable, RetryAfter};
 use super::flow::{Stage, read, under_fault};
 use super::http::{Answer, Call, Connection, Serving};
+use super::luck::Comings;
 use crate::clock::Clock;
 
 /// What faults can be set on.
@@ -92,6 +93,11 @@ struct Book {
     received: Vec<Received>,
     by_key: BTreeMap<String, usize>,
     faults: FaultTable,
+    comings: Comings,
+    /// How many requests came; rings with each, before its effect.
+    requests: watch::Sender<u64>,
+    /// How many records were taken; rings with each, before its answer is sent.
+    effects: watch::Sender<u64>,
 }
 
 struct Desk {
@@ -119,7 +125,15 @@ impl Receiver {
         let (stop, stopping) = watch::channel(false);
         let (listen, clock) = (options.listen, options.clock.clone());
         let faults = FaultTable::new(OPERATIONS);
-        let book = Mutex::new(Book { options, received: Vec::new(), by_key: BTreeMap::new(), faults });
+        let book = Mutex::new(Book {
+            options,
+            received: Vec::new(),
+            by_key: BTreeMap::new(),
+            faults,
+            comings: Comings::default(),
+            requests: watch::Sender::default(),
+            effects: watch::Sender::default(),
+        });
         let desk = Arc::new(Desk { book, clock, stop: stopping.clone() });
         let router = Router::new().fallback(answer).with_state(desk.clone());
         let serving = Serving::start(listen, router, stopping)
@@ -141,6 +155,16 @@ impl Receiver {
     /// What was taken so far: one entry an effect.
     pub fn received(&self) -> Vec<Received> {
         self.desk.book().received.clone()
+    }
+
+    /// Changes with every record that is taken, at that moment and before its answer is sent: the number of records.
+    pub fn effects(&self) -> watch::Receiver<u64> {
+        self.desk.book().effects.subscribe()
+    }
+
+    /// Changes with every record or question that comes, before it has any effect: the number of both.
+    pub fn requests_seen(&self) -> watch::Receiver<u64> {
+        self.desk.book().requests.subscribe()
     }
 
     /// Scripts a fault, as `POST /faults` does.
@@ -169,7 +193,12 @@ async fn answer(
         return answer.into_response();
     }
     let is_ask = desk.book().options.asks.iter().any(|ask| ask.path == call.path);
-    let fault = desk.book().faults.strike(if is_ask { "ask" } else { "post" }, None);
+    let fault = {
+        let mut book = desk.book();
+        book.requests.send_modify(|count| *count += 1);
+        let coming = book.comings.count(&call);
+        book.faults.strike(if is_ask { "ask" } else { "post" }, None, &coming)
+    };
     let refuse = |fault: &Fault, status: u16, retry_after: RetryAfter| {
         let answer = Answer::json(status, json!({"error": format!("scripted fault {}", fault.name)}));
         match retry_after {
@@ -260,5 +289,6 @@ fn take(book: &mut Book, call: &Call) -> Answer {
         conflicts: 0,
         headers: headers.collect(),
     });
+    book.effects.send_replace(seq);
     Answer::json(200, json!({"id": id}))
 }

@@ -1,6 +1,6 @@
 //! The tenant's front: what it is made of, how it starts and stops.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,14 +8,18 @@ use std::time::Duration;
 use axum::Router;
 use jiff::SignedDuration;
 use serde_json::Value;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::agenda::Agenda;
 use super::door;
 use super::faults::{FaultTable, GRAPH_OPERATIONS};
 use super::flow;
 use super::http::{Serving, stopped};
 use super::ledger::{Cause, Ledger};
+use super::luck::Comings;
+use super::moods::{Moods, Temper};
+use super::people::Habit;
 use super::state::{Mailbox, Names, Tenant};
 use super::transport;
 use crate::clock::Clock;
@@ -59,6 +63,10 @@ pub struct Options {
     pub latency: Duration,
     /// How many calls a mailbox takes at once before it answers 429; `None` takes any number. Microsoft: 4.
     pub concurrent_max: Option<usize>,
+    /// How it behaves where Microsoft promises nothing.
+    pub moods: Moods,
+    /// What people do beside the client.
+    pub people: Vec<Habit>,
     /// Time.
     pub clock: Clock,
 }
@@ -76,6 +84,8 @@ impl Options {
             token_lifetime: Duration::from_secs(3599),
             latency: Duration::ZERO,
             concurrent_max: Some(4),
+            moods: Moods::default(),
+            people: Vec::new(),
             clock,
         }
     }
@@ -137,7 +147,7 @@ impl Simulator {
         let serving = Serving::start(listen, router, stopping.clone())
             .await
             .map_err(|reason| SimulatorError::Listen { address: listen, reason })?;
-        let transport = tokio::spawn(transport_mail(world.clone(), stopping));
+        let transport = tokio::spawn(keep_agenda(world.clone(), stopping));
         Ok(Self { world, serving, transport, stop })
     }
 
@@ -166,6 +176,16 @@ impl Simulator {
     /// All effects so far, as `GET /sim/ledger` shows them.
     pub fn ledger(&self) -> Value {
         self.world.tenant().ledger.entries()
+    }
+
+    /// Changes with every entry of the ledger, at the moment of the effect and before its answer is sent: the number of entries.
+    pub fn effects(&self) -> watch::Receiver<u64> {
+        self.world.tenant().ledger.effects_bell()
+    }
+
+    /// Changes with every Graph call that is let in, before it has any effect: the number of such calls.
+    pub fn requests_seen(&self) -> watch::Receiver<u64> {
+        self.world.tenant().ledger.requests_bell()
     }
 
     /// A mailbox's folders and messages, as `GET /sim/mailboxes/{address}` shows them.
@@ -207,9 +227,11 @@ fn tenant_of(options: Options) -> Result<Tenant, SimulatorError> {
         sent_delay: options.sent_delay,
         strangers: options.strangers,
         concurrent_max: options.concurrent_max,
-        outgoing: VecDeque::new(),
-        queued: Arc::new(Notify::new()),
+        temper: Temper { seed: options.seed, moods: options.moods },
+        people: options.people,
+        agenda: Agenda::default(),
         faults: FaultTable::new(GRAPH_OPERATIONS),
+        comings: Comings::default(),
         ledger: Ledger::default(),
         clock: options.clock,
     };
@@ -217,7 +239,8 @@ fn tenant_of(options: Options) -> Result<Tenant, SimulatorError> {
         if !seed.address.contains('@') {
             return Err(SimulatorError::Address(seed.address.clone()));
         }
-        tenant.mailboxes.insert(seed.address.to_lowercase(), Mailbox::new(&seed.address, options.seed));
+        let mailbox = Mailbox::new(&seed.address, options.seed, tenant.clock.clone());
+        tenant.mailboxes.insert(seed.address.to_lowercase(), mailbox);
     }
     let cause = Cause { by: "seed", method: "SMTP".to_owned(), path: String::new() };
     for seed in &options.mailboxes {
@@ -229,19 +252,19 @@ fn tenant_of(options: Options) -> Result<Tenant, SimulatorError> {
     Ok(tenant)
 }
 
-/// Moves sent drafts when they are due, until stopping is asked for.
-async fn transport_mail(world: Arc<World>, stopping: watch::Receiver<bool>) {
-    let queued = world.tenant().queued.clone();
+/// Does what is due by the tenant's clock, until stopping is asked for.
+async fn keep_agenda(world: Arc<World>, stopping: watch::Receiver<bool>) {
+    let rung = world.tenant().agenda.rung.clone();
     while !*stopping.borrow() {
         let due = {
             let mut tenant = world.tenant();
             transport::run(&mut tenant);
-            tenant.outgoing.front().map(|mail| mail.due)
+            tenant.agenda.next()
         };
         let wait = due.map(|due| due.duration_since(world.clock.now()).max(SignedDuration::from_millis(1)));
         tokio::select! {
             () = stopped(stopping.clone()) => {}
-            () = queued.notified(), if wait.is_none() => {}
+            () = rung.notified() => {}
             () = world.clock.sleep(wait.unwrap_or_default().unsigned_abs()), if wait.is_some() => {}
         }
     }

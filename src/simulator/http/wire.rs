@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// How long open requests may take to end when the server stops; then their connections are cut.
+/// Real connections end in real time, whatever the tenant's clock says.
 const STOP_GRACE: Duration = Duration::from_secs(3);
 
 /// The switch of one connection.

@@ -8,7 +8,7 @@ use super::visit::{Visit, message_facts};
 use crate::simulator::faults::CONFLICT;
 use crate::simulator::http::{Answer, GraphError};
 use crate::simulator::shape::{View, etag};
-use crate::simulator::state::{ChangeKind, FolderKey, Message, WellKnown};
+use crate::simulator::state::{ChangeKind, FolderKey, Key, Message, WellKnown};
 
 /// Refuses when `If-Match` names another state of the message.
 pub(super) fn check_etag(visit: &Visit<'_>, message: &Message) -> Result<(), GraphError> {
@@ -51,8 +51,13 @@ fn destination(visit: &Visit<'_>) -> Result<FolderKey, GraphError> {
 /// `POST /messages/{id}/move`. Into the folder where it is: 201 and nothing happens.
 pub(super) fn relocate(visit: &mut Visit<'_>, id: &str) -> Result<Answer, GraphError> {
     let now = visit.now();
-    let (key, from) = visit.find(id).map(|message| (message.key, message.folder))?;
+    let message = visit.find(id)?;
+    let (key, from, print, was_moved) = (message.key, message.folder, message.print, message.was_moved_by_person);
     let to = destination(visit)?;
+    let temper = &visit.tenant.temper;
+    if from != to && was_moved && temper.strikes("copies_after_person", temper.moods.copies_after_person, print) {
+        return duplicate(visit, key, (from, to));
+    }
     if from != to {
         visit.mailbox()?.relocate(key, to, now);
         note_move(visit, "moved", key, (from, to))?;
@@ -68,9 +73,13 @@ fn note_move(visit: &mut Visit<'_>, effect: &'static str, key: u64, way: (Folder
 
 /// `POST /messages/{id}/copy`.
 pub(super) fn copy(visit: &mut Visit<'_>, id: &str) -> Result<Answer, GraphError> {
-    let now = visit.now();
     let (key, from) = visit.find(id).map(|message| (message.key, message.folder))?;
     let to = destination(visit)?;
+    duplicate(visit, key, (from, to))
+}
+
+fn duplicate(visit: &mut Visit<'_>, key: Key, (from, to): (FolderKey, FolderKey)) -> Result<Answer, GraphError> {
+    let now = visit.now();
     let copy = visit.mailbox()?.duplicate(key, to, now).ok_or_else(GraphError::item_not_found)?;
     note_move(visit, "copied", copy, (from, to))?;
     one(visit, &View::bare(visit.call), 201, copy)

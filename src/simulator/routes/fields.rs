@@ -42,6 +42,11 @@ const READ_ONLY: [&str; 17] = [
     "extensions",
 ];
 
+/// What PATCH writes onto a message; on an error the message is half written and must be thrown away.
+pub(crate) fn write_patch(message: &mut Message, json: &Map<String, Value>, now: Timestamp) -> Result<(), GraphError> {
+    write(message, json, Occasion::Patch, now)
+}
+
 /// Writes the JSON onto the message; on an error the message is half written and must be thrown away.
 pub(super) fn write(
     message: &mut Message,

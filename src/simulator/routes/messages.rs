@@ -1,6 +1,7 @@
 //! Reading messages: lists, one, MIME, counts.
 
 use std::cmp::Ordering as Order;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -9,6 +10,7 @@ use super::query::{Query, context, page};
 use super::visit::Visit;
 use crate::simulator::filter::{Filter, compare_by, matches};
 use crate::simulator::http::{Answer, GraphError};
+use crate::simulator::people::later;
 use crate::simulator::shape::{self, View, etag};
 use crate::simulator::state::{Key, Message};
 
@@ -35,14 +37,22 @@ fn found<'a>(visit: &'a Visit<'_>, folder: Option<&str>, filter: Option<&Filter>
     let by_marker = filter.properties().iter().any(|property| property == "singleValueExtendedProperties");
     let lag = visit.lens.index_lag_s.filter(|_| by_marker);
     let seen_until = lag.and_then(|lag| visit.now().checked_sub(SignedDuration::from_secs(i64::try_from(lag).ok()?)).ok());
+    let now = visit.tenant.clock.now();
     let mut found = Vec::new();
     for message in all {
-        let indexed = seen_until.is_none_or(|until| message.created < until);
-        if indexed && matches(filter, message)? {
+        let in_script = seen_until.is_none_or(|until| message.created < until);
+        let is_indexed = in_script && (!by_marker || later(message.born, index_lag(visit, message)) <= now);
+        if is_indexed && matches(filter, message)? {
             found.push(message);
         }
     }
     Ok(found)
+}
+
+/// How long after its birth this message is found by its extended properties.
+fn index_lag(visit: &Visit<'_>, message: &Message) -> Duration {
+    let temper = &visit.tenant.temper;
+    temper.time("index_lag", temper.moods.index_lag, message.print)
 }
 
 fn sort(found: &mut [&Message], query: &Query) -> Result<(), GraphError> {
@@ -86,7 +96,7 @@ pub(super) fn one(visit: &Visit<'_>, view: &View, status: u16, key: Key) -> Resu
 
 /// `GET …/messages/{id}/$value`.
 pub(super) fn mime(visit: &Visit<'_>, id: &str) -> Result<Answer, GraphError> {
-    let key = visit.store()?.find(id)?;
+    let key = visit.find(id)?.key;
     let raw = visit.store()?.mime(key).ok_or_else(GraphError::item_not_found)?;
     Ok(Answer::bytes(200, "text/plain", raw))
 }

@@ -16,7 +16,9 @@ mod upload;
 mod visit;
 
 pub(crate) use batch::{batch_answer, batch_items};
+pub(crate) use fields::write_patch;
 pub(crate) use grammar::{Route, Target, pattern, route};
+pub(crate) use replies::reply_by_hand;
 pub(crate) use send::Keep;
 pub(crate) use upload::put as put_upload;
 pub(crate) use visit::{Lens, Visit, message_facts};

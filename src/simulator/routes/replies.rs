@@ -1,5 +1,6 @@
 //! Answers to a message: createReply, createReplyAll, createForward, and the calls that send at once.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::drafts::{of_mime, own_address};
@@ -9,6 +10,7 @@ use super::send::{Keep, submit};
 use super::visit::Visit;
 use crate::simulator::http::{Answer, GraphError};
 use crate::simulator::mail_out::{as_html, escape};
+use crate::simulator::people;
 use crate::simulator::shape::View;
 use crate::simulator::state::{Body, BodyKind, Key, Message, Recipient, WellKnown};
 
@@ -24,6 +26,7 @@ pub(crate) enum AnswerKind {
 pub(super) fn create(visit: &mut Visit<'_>, id: &str, kind: AnswerKind) -> Result<Answer, GraphError> {
     let key = compose(visit, id, kind)?;
     visit.note("draft_created", key, json!({"folder": "Drafts"}))?;
+    people::meet(visit.tenant, visit.address, key, people::Occasion::Drafted);
     one(visit, &View::bare(visit.call), 201, key)
 }
 
@@ -62,16 +65,7 @@ fn of_arguments(visit: &Visit<'_>, original: &Message, kind: AnswerKind) -> Resu
         ));
     }
     let now = visit.now();
-    let own = own_address(visit)?;
-    let mut draft = Message::draft(now);
-    draft.from = Some(own.clone());
-    draft.sender = Some(own.clone());
-    address(&mut draft, original, kind, &own);
-    draft.subject = subject(&original.subject, kind);
-    thread(&mut draft, original);
-    draft.conversation = original.conversation.child(now);
-    draft.body = quoted(original, comment.unwrap_or_default());
-    draft.attachments = original.attachments.iter().filter(|one| kind == AnswerKind::Forward || one.is_inline).cloned().collect();
+    let mut draft = answer(original, kind, &own_address(visit)?, comment.unwrap_or_default(), now);
     write(&mut draft, given, Occasion::Create, now)?;
     if let Some(to) = argument(&body, "toRecipients") {
         if kind == AnswerKind::Forward && given.contains_key("toRecipients") {
@@ -84,6 +78,25 @@ fn of_arguments(visit: &Visit<'_>, original: &Message, kind: AnswerKind) -> Resu
         draft.to = recipients("toRecipients", to)?;
     }
     Ok(draft)
+}
+
+/// An answer before the client has its say.
+fn answer(original: &Message, kind: AnswerKind, own: &Recipient, comment: &str, now: Timestamp) -> Message {
+    let mut draft = Message::draft(now);
+    draft.from = Some(own.clone());
+    draft.sender = Some(own.clone());
+    address(&mut draft, original, kind, own);
+    draft.subject = subject(&original.subject, kind);
+    thread(&mut draft, original);
+    draft.conversation = original.conversation.child(now);
+    draft.body = quoted(original, comment);
+    draft.attachments = original.attachments.iter().filter(|one| kind == AnswerKind::Forward || one.is_inline).cloned().collect();
+    draft
+}
+
+/// The answer that a person writes in Outlook.
+pub(crate) fn reply_by_hand(original: &Message, own: &Recipient, text: &str, now: Timestamp) -> Message {
+    answer(original, AnswerKind::Reply, own, text, now)
 }
 
 fn thread(draft: &mut Message, original: &Message) {

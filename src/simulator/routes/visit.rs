@@ -59,9 +59,15 @@ impl Visit<'_> {
         self.store()?.message(key).ok_or_else(GraphError::item_not_found)
     }
 
+    /// The message of that id; a submitted draft hides in some moods.
     pub fn find(&self, id: &str) -> Result<&Message, GraphError> {
         let key = self.store()?.find(id)?;
-        self.message(key)
+        let message = self.message(key)?;
+        let temper = &self.tenant.temper;
+        if message.is_submitted && temper.strikes("hides_submitted", temper.moods.hides_submitted, message.print) {
+            return Err(GraphError::item_not_found());
+        }
+        Ok(message)
     }
 
     pub fn folder(&self, reference: &str) -> Result<FolderKey, GraphError> {

@@ -2,7 +2,7 @@
 //!
 //! Every write goes through here, so that change keys, modification times and the change logs always agree.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -11,6 +11,8 @@ use super::folder::{ChangeKind, DeltaLog, Folder, FolderKey, ROOT, WELL_KNOWN, W
 use super::message::{Key, Message, Origin};
 use super::names::Names;
 use super::thread::{Conversation, topic};
+use crate::clock::Clock;
+use crate::simulator::luck::print_of;
 use crate::simulator::mail_out::{Audience, render};
 
 /// Why the store refuses; the routes say it in Graph's words.
@@ -46,6 +48,8 @@ pub(crate) struct Mailbox {
     pub names: Names,
     /// Requests being answered right now.
     pub in_flight: usize,
+    /// When the latest calls came, oldest first; kept only as far back as a throttle looks.
+    pub calls: VecDeque<Timestamp>,
     pub uploads: HashMap<String, Upload>,
     folders: BTreeMap<FolderKey, Folder>,
     folder_ids: HashMap<String, FolderKey>,
@@ -56,10 +60,11 @@ pub(crate) struct Mailbox {
     /// By subject without marks; lets `RE:` without references join.
     topics: HashMap<String, Conversation>,
     changes: u64,
+    clock: Clock,
 }
 
 impl Mailbox {
-    pub fn new(address: &str, seed: u64) -> Self {
+    pub fn new(address: &str, seed: u64, clock: Clock) -> Self {
         let mut names = Names::new(seed, address);
         let guid = names.guid();
         let local = address.split('@').next().unwrap_or(address);
@@ -73,6 +78,7 @@ impl Mailbox {
             guid,
             names,
             in_flight: 0,
+            calls: VecDeque::new(),
             uploads: HashMap::new(),
             folders: BTreeMap::new(),
             folder_ids: HashMap::new(),
@@ -81,6 +87,7 @@ impl Mailbox {
             threads: HashMap::new(),
             topics: HashMap::new(),
             changes: 0,
+            clock,
         };
         for (which, _, display) in WELL_KNOWN {
             let parent = (which != WellKnown::Root).then_some(ROOT);
@@ -90,7 +97,9 @@ impl Mailbox {
     }
 
     fn insert_folder(&mut self, key: FolderKey, name: &str, parent: Option<FolderKey>, is_hidden: bool) {
-        let id = self.names.folder_id();
+        let looks = print_of(&[b"folder", &parent.unwrap_or(ROOT).to_be_bytes(), name.to_lowercase().as_bytes()]);
+        let print = self.names.print(looks);
+        let id = self.names.folder_id(print);
         self.folder_ids.insert(id.clone(), key);
         let folder =
             Folder { key, id, name: name.to_owned(), parent, is_hidden, items: BTreeSet::new(), log: DeltaLog::default() };
@@ -231,11 +240,13 @@ impl Mailbox {
         let key = self.names.number();
         message.key = key;
         message.id = self.names.rest_id();
-        message.immutable_id = self.names.immutable_id();
+        message.print = self.names.print(message.looks());
+        message.immutable_id = self.names.immutable_id(message.print);
+        message.born = self.clock.now();
         message.folder = folder;
         if message.internet_id.is_empty() {
             let domain = super::domain(&self.address).to_owned();
-            message.internet_id = self.names.internet_message_id(&domain);
+            message.internet_id = self.names.internet_message_id_of(message.print, &domain);
         }
         for attachment in &mut message.attachments {
             attachment.id = self.names.attachment_id();
@@ -262,7 +273,7 @@ impl Mailbox {
         let (topic, marked) = topic(&message.subject);
         match self.topics.get(&topic) {
             Some(parent) if marked => parent.child(message.received),
-            _ => Conversation::new(self.names.conversation(), message.received),
+            _ => Conversation::new(self.names.conversation(message.print), message.received),
         }
     }
 
@@ -302,12 +313,22 @@ impl Mailbox {
         self.enter(key, received, folder);
     }
 
+    /// Gives a message another immutable id; the old one is unknown from now on.
+    pub fn rename(&mut self, key: Key) {
+        let Some(message) = self.messages.get_mut(&key) else { return };
+        let print = self.names.print(message.print);
+        let id = self.names.immutable_id(print);
+        self.ids.remove(&std::mem::replace(&mut message.immutable_id, id.clone()));
+        self.ids.insert(id, key);
+    }
+
     /// A copy in a folder, with ids of its own.
     pub fn duplicate(&mut self, key: Key, folder: FolderKey, now: Timestamp) -> Option<Key> {
         let mut copy = self.messages.get(&key)?.clone();
         copy.created = now;
         copy.modified = now;
         copy.is_submitted = false;
+        copy.was_moved_by_person = false;
         Some(self.add(copy, folder))
     }
 

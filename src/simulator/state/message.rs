@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::folder::FolderKey;
 use super::thread::Conversation;
+use crate::simulator::luck::print_of;
 
 /// A message's place in the store; never on the wire.
 pub(crate) type Key = u64;
@@ -66,6 +67,10 @@ pub(crate) struct Attachment {
 #[expect(clippy::struct_excessive_bools, reason = "they are Graph's own properties, independent of each other")]
 pub(crate) struct Message {
     pub key: Key,
+    /// What it was at its birth, as a number; no two messages of a mailbox share one.
+    pub print: u64,
+    /// When it was put into the store, to the millisecond.
+    pub born: Timestamp,
     pub id: String,
     pub immutable_id: String,
     pub folder: FolderKey,
@@ -107,6 +112,7 @@ pub(crate) struct Message {
     pub odata_type: Option<&'static str>,
     /// Accepted for sending, still in its folder until transport picks it up.
     pub is_submitted: bool,
+    pub was_moved_by_person: bool,
 }
 
 impl Message {
@@ -114,6 +120,8 @@ impl Message {
     pub fn draft(now: Timestamp) -> Self {
         Self {
             key: 0,
+            print: 0,
+            born: now,
             id: String::new(),
             immutable_id: String::new(),
             folder: 0,
@@ -149,7 +157,18 @@ impl Message {
             raw: None,
             odata_type: None,
             is_submitted: false,
+            was_moved_by_person: false,
         }
+    }
+
+    /// What it looks like, as a number: nothing in it depends on when the message came or what came before.
+    pub fn looks(&self) -> u64 {
+        let own_id = if self.origin == Origin::Received { self.internet_id.as_str() } else { "" };
+        let (to, cc, bcc) = (addresses(&self.to), addresses(&self.cc), addresses(&self.bcc));
+        let properties: Vec<String> = self.properties.values().map(|(id, value)| format!("{id}={value}")).collect();
+        let answers = self.in_reply_to.as_deref().unwrap_or_default();
+        let parts = [own_id, &self.subject, &to, &cc, &bcc, &self.body.content, &properties.join("\n"), answers];
+        print_of(&parts.map(str::as_bytes))
     }
 
     /// Graph's rule: inline attachments do not count.
@@ -196,6 +215,10 @@ impl Message {
             _ => None,
         }
     }
+}
+
+fn addresses(list: &[Recipient]) -> String {
+    list.iter().map(|one| one.address.to_lowercase() + ",").collect()
 }
 
 /// `String {GUID} Name x`: type and GUID in lower case, the name as it is (names compare with case); tags without leading zeros.

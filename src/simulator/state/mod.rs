@@ -14,17 +14,18 @@ pub(crate) use message::{Attachment, AttachmentKind, Body, BodyKind, Key, Messag
 pub(crate) use names::{Names, hex};
 pub(crate) use thread::topic;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
 
+use super::agenda::Agenda;
 use super::faults::FaultTable;
 use super::ledger::Ledger;
+use super::luck::Comings;
+use super::moods::Temper;
+use super::people::Habit;
 use super::server::Strangers;
-use super::transport::Submitted;
 use crate::clock::Clock;
 
 /// Everything the tenant knows.
@@ -45,11 +46,14 @@ pub(crate) struct Tenant {
     pub strangers: Strangers,
     /// How many requests a mailbox takes at once; `None` takes any number.
     pub concurrent_max: Option<usize>,
-    /// Accepted for sending, in the order in which they are due.
-    pub outgoing: VecDeque<Submitted>,
-    /// Rung when something is put into `outgoing`.
-    pub queued: Arc<Notify>,
+    pub temper: Temper,
+    /// What people do.
+    pub people: Vec<Habit>,
+    /// What is to be done later.
+    pub agenda: Agenda,
     pub faults: FaultTable,
+    /// How often each call was let in.
+    pub comings: Comings,
     pub ledger: Ledger,
 }
 

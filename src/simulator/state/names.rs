@@ -1,26 +1,43 @@
 //! Where identifiers come from: a seed, a scope and a counter, so that a run can be repeated id for id.
 
+use std::collections::HashMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-/// A source of identifiers; the same seed, scope and order give the same ones.
+use crate::simulator::luck::print_of;
+
+/// A source of identifiers; the same seed and scope give the same ones: for messages and folders by what they are, whatever the
+/// order in which they come, for everything else in the same order.
 #[derive(Debug)]
 pub(crate) struct Names {
     seed: u64,
     scope: String,
     given: u64,
+    seen: HashMap<u64, u64>,
 }
 
 impl Names {
     pub fn new(seed: u64, scope: &str) -> Self {
-        Self { seed, scope: scope.to_lowercase(), given: 0 }
+        Self { seed, scope: scope.to_lowercase(), given: 0, seen: HashMap::new() }
     }
 
     /// The next number, from 1.
     pub fn number(&mut self) -> u64 {
         self.given += 1;
         self.given
+    }
+
+    /// A print of its own for each thing that looks like this.
+    pub fn print(&mut self, looks: u64) -> u64 {
+        let before = self.seen.entry(looks).or_default();
+        *before += 1;
+        print_of(&[&looks.to_be_bytes(), &before.to_be_bytes()])
+    }
+
+    fn digest_of(&self, kind: &str, print: u64) -> [u8; 32] {
+        Sha256::digest(format!("{}|{}|{kind}|of {print}", self.seed, self.scope)).into()
     }
 
     fn digest(&mut self, kind: &str) -> [u8; 32] {
@@ -33,14 +50,14 @@ impl Names {
         format!("AAMkAD{}AAA=", URL_SAFE_NO_PAD.encode(self.digest("rest")))
     }
 
-    /// An immutable message id.
-    pub fn immutable_id(&mut self) -> String {
-        format!("AAkALg{}AAA=", URL_SAFE_NO_PAD.encode(self.digest("immutable")))
+    /// The immutable id of a message of this print.
+    pub fn immutable_id(&self, print: u64) -> String {
+        format!("AAkALg{}AAA=", URL_SAFE_NO_PAD.encode(self.digest_of("immutable", print)))
     }
 
-    /// A folder's id.
-    pub fn folder_id(&mut self) -> String {
-        format!("AQMkAD{}AAA=", URL_SAFE_NO_PAD.encode(self.digest("folder")))
+    /// The id of a folder of this print.
+    pub fn folder_id(&self, print: u64) -> String {
+        format!("AQMkAD{}AAA=", URL_SAFE_NO_PAD.encode(self.digest_of("folder", print)))
     }
 
     /// An attachment's id.
@@ -53,20 +70,23 @@ impl Names {
         guid(&self.digest("guid"))
     }
 
-    /// Sixteen bytes for a conversation.
-    pub fn conversation(&mut self) -> [u8; 16] {
-        let digest = self.digest("conversation");
+    /// Sixteen bytes for the conversation that a message of this print begins.
+    pub fn conversation(&self, print: u64) -> [u8; 16] {
+        let digest = self.digest_of("conversation", print);
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest[..16]);
         bytes
     }
 
-    /// An internet message id in angle brackets, as Exchange writes them.
-    pub fn internet_message_id(&mut self, domain: &str) -> String {
-        let digest = self.digest("message-id");
-        let local = hex(&digest[..16]).to_uppercase();
-        format!("<{local}@{domain}>")
+    /// The internet message id of a message of this print, in angle brackets, as Exchange writes them.
+    pub fn internet_message_id_of(&self, print: u64, domain: &str) -> String {
+        message_id(self.digest_of("message-id", print), domain)
     }
+}
+
+fn message_id(digest: [u8; 32], domain: &str) -> String {
+    let local = hex(&digest[..16]).to_uppercase();
+    format!("<{local}@{domain}>")
 }
 
 /// The first sixteen bytes of a digest as a GUID.

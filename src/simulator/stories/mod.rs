@@ -4,6 +4,9 @@
 mod changes;
 mod drafts;
 mod faults;
+mod luck;
+mod moods;
+mod people;
 mod reading;
 mod receiving;
 mod sending;

@@ -1,0 +1,128 @@
+//! The whole program on a faulty disk: it ends, or waits, and the world is changed once.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use postroom::clock::Clock;
+use postroom::simulator::{Receiver, ReceiverOptions};
+
+use super::faulty_disk;
+use crate::process::{ADDRESS, Process, configure, effects, get, output, postroom, sim, until};
+use crate::world::mail;
+
+struct Office {
+    dir: tempfile::TempDir,
+    receiver: Receiver,
+    base: String,
+    _sim: Process,
+    delivered: usize,
+}
+
+impl Office {
+    async fn open() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        // Whoever makes the first client installs our TLS for the whole process.
+        let _ = postroom::outgoing::client();
+        let receiver = Receiver::start(ReceiverOptions::new("ERP", Clock::system())).await.unwrap();
+        let (sim, base) = sim(dir.path());
+        configure(dir.path(), &base, &receiver);
+        Self { dir, receiver, base, _sim: sim, delivered: 0 }
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    async fn deliver(&mut self, count: usize) {
+        for number in self.delivered..self.delivered + count {
+            let raw = mail(number, &format!("Your invoice {number}"), &format!("Invoice No. {number}"));
+            let url = format!("{}/sim/mailboxes/{ADDRESS}/deliver", self.base);
+            assert_eq!(reqwest::Client::new().post(url).body(raw).send().await.unwrap().status(), 201);
+        }
+        self.delivered += count;
+    }
+
+    /// `postroom run` on the faulty disk.
+    fn run(&self, fault: &[(&str, &str)]) -> Process {
+        let mut command = postroom(self.path(), &["run"]);
+        command.env("LD_PRELOAD", faulty_disk()).envs(fault.iter().map(|(name, value)| (format!("FAULTY_DISK_{name}"), value)));
+        Process(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// Waits until every mail is answered, posted and filed, and says what happened more or less than once.
+    async fn not_once(&self) -> BTreeMap<(String, String), usize> {
+        until("every mail is worked off", async || {
+            let mailbox = get(&format!("{}/sim/mailboxes/{ADDRESS}", self.base)).await;
+            mailbox["folders"]["Processed/Invoices"].as_array().map_or(0, Vec::len) == self.delivered
+        })
+        .await;
+        let mut counts = effects(&self.base).await;
+        for received in self.receiver.received() {
+            *counts.entry(("posted".into(), received.key.unwrap_or_default())).or_insert(0) += 1;
+        }
+        let kinds = ["sent", "moved", "posted"].map(|kind| counts.keys().filter(|(own, _)| own == kind).count());
+        assert_eq!(kinds, [self.delivered; 3], "{counts:?}");
+        counts.retain(|_, count| *count != 1);
+        counts
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_fails_ends_the_program_at_once_and_the_next_start_goes_on() {
+    let mut office = Office::open().await;
+    for nth in ["3", "12", "25"] {
+        office.deliver(6).await;
+        let mut engine = office.run(&[("MODE", "eio"), ("ON", "sync"), ("NTH", nth)]);
+        let stderr = BufReader::new(engine.0.stderr.take().unwrap());
+        let (mut struck, mut told) = (None, String::new());
+        for line in stderr.lines() {
+            let line = line.unwrap();
+            if line.starts_with("faulty disk: ") {
+                struck = Some(Instant::now());
+            }
+            told += &(line + "\n");
+        }
+        let code = engine.0.wait().unwrap().code();
+        let took = struck.expect("the disk did not fail").elapsed();
+        assert!(code == Some(3) && took < Duration::from_secs(1), "{nth}: {code:?} after {took:?}\n{told}");
+        assert!(told.contains("postroom.db") && told.contains("disk I/O error"), "{nth}: {told}");
+    }
+    let engine = office.run(&[]);
+    assert_eq!(office.not_once().await, BTreeMap::new());
+    let (code, listed, _) = output(office.path(), &["parked", "list", "--json"]);
+    assert_eq!((code, listed.trim()), (0, "[]"));
+    drop(engine);
+    office.receiver.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_full_for_a_while_loses_and_doubles_nothing() {
+    let mut office = Office::open().await;
+    office.deliver(6).await;
+    let full = office.path().join("full");
+    std::fs::write(&full, "").unwrap();
+    let place = full.to_str().unwrap();
+    let mut engine = office.run(&[("MODE", "enospc"), ("ON", "write"), ("FILE", ".db-wal"), ("NTH", "150"), ("WHILE", place)]);
+    let stderr = BufReader::new(engine.0.stderr.take().unwrap());
+    let mut told = Vec::new();
+    // Its end is read to the end, so that the program never waits for a reader.
+    let listening = std::thread::spawn(move || {
+        for line in stderr.lines().map_while(Result::ok) {
+            if line.contains("for the tenth time") {
+                std::fs::remove_file(&full).unwrap();
+            }
+            told.push(line);
+        }
+        told.join("\n")
+    });
+    office.deliver(6).await;
+    assert_eq!(office.not_once().await, BTreeMap::new());
+    assert!(engine.0.try_wait().unwrap().is_none(), "it ended");
+    drop(engine);
+    let told = listening.join().unwrap();
+    assert!(told.contains("for the tenth time"), "the disk was never full: {told}");
+    office.receiver.stop().await;
+}
