@@ -7,6 +7,7 @@ mod answer;
 mod call;
 mod lane;
 mod patience;
+mod places;
 mod prepare;
 mod schedule;
 mod verify;
@@ -82,6 +83,7 @@ pub struct Executor {
     clock: Clock,
     patience: Patience,
     templates: Mutex<HashMap<RuleSetHash, Arc<Templates>>>,
+    held: Mutex<places::Held>,
 }
 
 impl Executor {
@@ -93,7 +95,7 @@ impl Executor {
         key: InstanceKey,
         (clock, patience): (Clock, Patience),
     ) -> Self {
-        Self { journal, mailboxes, endpoints, key, clock, patience, templates: Mutex::default() }
+        Self { journal, mailboxes, endpoints, key, clock, patience, templates: Mutex::default(), held: Mutex::default() }
     }
 
     /// Works until `stop` says so, then finishes the calls that are under way.
@@ -148,9 +150,11 @@ impl Executor {
     }
 
     async fn due(&self) -> Result<Vec<Row>, JournalError> {
-        match self.journal.due(LANES_MAX * 2).await {
+        // Beyond those that wait for an endpoint there must be something to see.
+        let limit = LANES_MAX * 2 + self.held().len();
+        match self.journal.due(limit).await {
             Err(error) if error.is_passing() => Ok(Vec::new()),
-            other => other,
+            due => Ok(self.admit(due?)),
         }
     }
 
