@@ -266,8 +266,7 @@ impl Config {
     pub fn require_secrets(&self) -> Result<(), Vec<Problem>> {
         let missing: Vec<Problem> = std::iter::once(&self.tenant.client_secret)
             .chain(self.endpoints.values().flat_map(EndpointConfig::secrets))
-            .map(SecretSetting::missing)
-            .flatten()
+            .filter_map(SecretSetting::missing)
             .map(|problem| Problem { severity: Severity::Error, ..problem })
             .collect();
         if missing.is_empty() { Ok(()) } else { Err(missing) }

@@ -68,15 +68,15 @@ impl Endpoints {
         let mut clients: Vec<(Tls, Client)> = Vec::new();
         let mut by_name = BTreeMap::new();
         for (endpoint, settings) in endpoints {
-            let http = match clients.iter().find(|(tls, _)| *tls == settings.tls) {
-                Some((_, http)) => http.clone(),
-                None => {
-                    let resolver = CheckedResolver { names: SystemNames, allowed: Arc::clone(&allowed) };
-                    let http = tls::client(&settings.tls, encryption, Some(resolver))
-                        .map_err(|why| EndpointError::settings(&settings.name, &why))?;
-                    clients.push((settings.tls.clone(), http.clone()));
-                    http
-                }
+            let known = clients.iter().find(|(tls, _)| *tls == settings.tls).map(|(_, http)| http.clone());
+            let http = if let Some(http) = known {
+                http
+            } else {
+                let resolver = CheckedResolver { names: SystemNames, allowed: Arc::clone(&allowed) };
+                let http = tls::client(&settings.tls, encryption, Some(resolver))
+                    .map_err(|why| EndpointError::settings(&settings.name, &why))?;
+                clients.push((settings.tls.clone(), http.clone()));
+                http
             };
             let gate = Gate::new(settings.name.clone(), settings.concurrent, pauses.to_vec());
             by_name.insert(settings.name, Served { endpoint, http, gate });

@@ -129,7 +129,7 @@ impl Tokens {
         }
         let (body, end) = read(&mut response, ANSWER_MAX).await;
         end.map_err(|error| self.told(EndpointError::transport(&self.endpoint, Repeat::Safe, error)))?;
-        self.token(&body, clock.now()).ok_or_else(|| {
+        read_token(&body, clock.now()).ok_or_else(|| {
             let told = format!("the token endpoint {} answered without a token; check `token_url`", self.url);
             EndpointError::new(&self.endpoint, FailureKind::Credentials, Verdict::Never, &told)
         })
@@ -143,16 +143,17 @@ impl Tokens {
         );
         EndpointError { status: None, message: message.into(), ..error }
     }
+}
 
-    fn token(&self, body: &[u8], now: Timestamp) -> Option<Token> {
-        let answer: Value = serde_json::from_slice(body).ok()?;
-        let text = answer.get("access_token")?.as_str().filter(|token| !token.is_empty())?.to_owned();
-        let mut header = HeaderValue::try_from(format!("Bearer {text}")).ok()?;
-        header.set_sensitive(true);
-        let life = answer.get("expires_in").and_then(|life| life.as_i64().or_else(|| life.as_str()?.parse().ok()));
-        let life = SignedDuration::from_secs(life.unwrap_or(LIFE).clamp(0, 7 * 24 * 3600));
-        Some(Token { header, text, renew_at: later(now, life - RENEW_EARLY.min(life / 2)) })
-    }
+/// The token in the answer of a token endpoint (RFC 6749 §5.1).
+fn read_token(body: &[u8], now: Timestamp) -> Option<Token> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    let text = answer.get("access_token")?.as_str().filter(|token| !token.is_empty())?.to_owned();
+    let mut header = HeaderValue::try_from(format!("Bearer {text}")).ok()?;
+    header.set_sensitive(true);
+    let life = answer.get("expires_in").and_then(|life| life.as_i64().or_else(|| life.as_str()?.parse().ok()));
+    let life = SignedDuration::from_secs(life.unwrap_or(LIFE).clamp(0, 7 * 24 * 3600));
+    Some(Token { header, text, renew_at: later(now, life - RENEW_EARLY.min(life / 2)) })
 }
 
 fn later(now: Timestamp, span: SignedDuration) -> Timestamp {

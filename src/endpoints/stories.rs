@@ -183,7 +183,7 @@ async fn a_signed_record_can_be_verified_with_either_secret_and_its_body_is_the_
     let sign = secrets.map(|secret| Secret::new(format!("whsec_{}", engine.encode(secret)))).to_vec();
     let profile = Profile::CloudEvents { event_type: "com.contoso.invoice".into() };
     let clock = Clock::by_hand("2026-03-02T10:00:00Z".parse().unwrap());
-    let settings = EndpointSettings { sign, profile, ..settings(&base, "/record") };
+    let settings = EndpointSettings { profile, sign, ..settings(&base, "/record") };
     let endpoints = Endpoints::new(vec![settings], clock.clone()).unwrap();
     post_by(&endpoints).await.unwrap();
     clock.advance(Duration::from_hours(5));
