@@ -186,7 +186,10 @@ async fn two_hundred_messages_that_wait_for_an_endpoint_that_hangs_hold_up_nobod
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_is_down_is_left_alone_and_gets_everything_when_it_is_back() {
     let mut world = World::new(&RULES).await;
-    for _ in 0..6 {
+    // Longer than any pause of a record: one of them comes to the closed gate.
+    world.patience.endpoint_pauses = vec![Duration::from_millis(500)];
+    // Five in a row close the gate. Four are under way at most, so that no success can come between the first five of nine.
+    for _ in 0..9 {
         world.receiver.script(&json!({ "on": "post", "fault": "503", "times": 1 })).unwrap();
     }
     world.start().await;
@@ -231,4 +234,17 @@ async fn an_endpoint_that_says_it_is_gone_is_not_called_again_and_its_records_wa
     world.stop().await;
     assert!(story.contains("it is gone for good and not called again"), "{story}");
     assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_does_not_accept_us_makes_its_records_wait_until_it_does() {
+    let mut world = World::new(&RULES).await;
+    world.receiver.script(&json!({ "on": "post", "fault": "403", "times": 1 })).unwrap();
+    world.start().await;
+    world.deliver(&mail(1, "erp", "x"));
+    let lines = world.settled(1).await;
+    let story = story(&world, lines[0].row).await;
+    world.stop().await;
+    assert_eq!((statuses(&lines[0]), world.posted().len()), (vec!["done"; 2], 1));
+    assert!(story.contains("scripted fault 403") && story.contains("check the endpoint's `auth`"), "{story}");
 }

@@ -84,7 +84,8 @@ impl EndpointError {
     /// Nobody but an administrator can mend it: everything for this endpoint should wait.
     pub fn is_configuration(&self) -> bool {
         use FailureKind as K;
-        matches!(self.kind, K::Settings | K::RefusedAddress | K::Credentials | K::Certificate | K::Gone)
+        // Settings that cannot work are found at the start; an endpoint that is no longer there is a person's to decide about.
+        matches!(self.kind, K::RefusedAddress | K::Credentials | K::Certificate | K::Gone)
     }
 
     /// The endpoint itself is in trouble, whatever record is sent to it.

@@ -78,8 +78,10 @@ impl Executor {
     /// The endpoint that the next call of an action goes to.
     fn called<'a>(&self, action: &'a ActionRow) -> Option<&'a EndpointName> {
         let (Action::Post { endpoint, .. } | Action::PostEach { endpoint, .. }) = &action.planned.action else { return None };
+        // One that is not in the configuration is not called either: the call itself says so.
+        let contract = self.endpoints.contract(endpoint)?;
         let calls = match action.status {
-            Status::Unclear => self.endpoints.contract(endpoint).is_some_and(|contract| contract.has_lookup),
+            Status::Unclear => contract.has_lookup,
             _ => action.planned.withheld.is_none(),
         };
         calls.then_some(endpoint)

@@ -79,7 +79,8 @@ pub struct Received {
     pub id: String,
     /// The JSON; what is no JSON is kept as text.
     pub body: Value,
-    /// The body as it came, to verify its signature.
+    /// The body as it came, to verify its signature; not shown.
+    #[serde(skip)]
     pub text: String,
     /// How often the same key came again; no effect each time.
     pub repeats: u64,
