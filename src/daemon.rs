@@ -10,9 +10,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::{AuthSetting, Config, MailboxConfig};
+use crate::config::{AuthSetting, Config, MailboxConfig, ProfileSetting, SecretSetting};
 use crate::decider::{DecidedMailbox, Decider, Gate, LiveRules, RulesWatch, kept_files};
-use crate::endpoints::{Auth, EndpointError, EndpointSettings, Endpoints};
+use crate::endpoints::{Auth, EndpointError, EndpointSettings, Endpoints, OAuth2, Profile, SchemaFile, Tls};
 use crate::executor::{Executor, MissingFolders, Patience, ReplyBudget, SENDS_MAX, ServedMailbox};
 use crate::graph::{Graph, GraphError, GraphSettings};
 use crate::ids::MailboxName;
@@ -92,7 +92,8 @@ impl Daemon {
         let lock = Lock::take(&config.state)?;
         let key = InstanceKey::beside(&config.state)?;
         let clock = given.clock.clone();
-        let endpoints = Arc::new(Endpoints::new(endpoint_settings(config), clock.clone())?);
+        let endpoints =
+            Arc::new(Endpoints::with_pauses(endpoint_settings(config), clock.clone(), &given.patience.endpoint_pauses)?);
         let graph = Graph::new(&graph_settings(config), clock.clone())?;
         let rules = load_rules(config)?;
         let listener = listen(config).await?;
@@ -297,11 +298,19 @@ fn graph_settings(config: &Config) -> GraphSettings {
     }
 }
 
-fn endpoint_settings(config: &Config) -> Vec<EndpointSettings> {
-    let secret = |setting: &crate::config::SecretSetting| Secret::new(setting.reveal().unwrap_or_default());
+/// What the endpoints need of the configuration. A secret without a value is left out; `run` refuses it before.
+pub fn endpoint_settings(config: &Config) -> Vec<EndpointSettings> {
+    let secret = |setting: &SecretSetting| Secret::new(setting.reveal().unwrap_or_default());
+    let known = |setting: &SecretSetting| setting.reveal().map(Secret::new);
     let auth = |auth: &AuthSetting| match auth {
         AuthSetting::Bearer(token) => Auth::Bearer(secret(token)),
         AuthSetting::Basic { user, password } => Auth::Basic { user: user.clone(), password: secret(password) },
+        AuthSetting::OAuth2 { token_url, client_id, client_secret, scope } => Auth::OAuth2(OAuth2 {
+            token_url: token_url.clone(),
+            client_id: client_id.clone(),
+            client_secret: secret(client_secret),
+            scope: scope.clone(),
+        }),
     };
     let settings = config.endpoints.iter().map(|(name, endpoint)| EndpointSettings {
         name: name.clone(),
@@ -312,6 +321,17 @@ fn endpoint_settings(config: &Config) -> Vec<EndpointSettings> {
         idempotent: endpoint.idempotent,
         lookup: endpoint.lookup.clone(),
         allow: endpoint.allow.clone(),
+        profile: match &endpoint.profile {
+            ProfileSetting::Standard => Profile::Standard,
+            ProfileSetting::CloudEvents { event_type } => Profile::CloudEvents { event_type: event_type.clone() },
+        },
+        sign: endpoint.sign.iter().filter_map(known).collect(),
+        tls: Tls {
+            client_certificate: endpoint.client_certificate.as_ref().and_then(known),
+            ca: endpoint.ca.as_ref().and_then(known),
+        },
+        schema: endpoint.schema.as_ref().map(|schema| SchemaFile { path: schema.path.clone(), text: Arc::clone(&schema.text) }),
+        concurrent: endpoint.concurrent,
     });
     settings.collect()
 }

@@ -42,22 +42,61 @@ impl fmt::Display for Secret {
     }
 }
 
-/// An address that secrets may be sent to: https, or http to this machine by its very spelling, and no credentials in it.
+/// An address that secrets may be sent to: https, or http to this machine by its very spelling, and no credentials in it. An IP address
+/// is written as it is: one in disguise (`0x7f.1`, `2130706433`, `[::ffff:10.0.0.1]`) is nobody's word for it.
 ///
 /// # Errors
 /// What is wrong with it, in words.
 pub fn service_url(text: &str) -> Result<Url, String> {
+    if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
+        let shown = text.escape_debug();
+        return Err(format!("`{shown}` holds a blank, a control character or a backslash, which no address has"));
+    }
     let url = Url::parse(text).map_err(|why| format!("`{text}` is no URL: {why}"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("the address holds a user name or password; secrets are never written there".to_owned());
     }
+    if url.fragment().is_some() {
+        return Err(format!("`{text}` has a fragment (`#`), which is never sent; take it out"));
+    }
     let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    let this_machine = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
+    if !is_plainly_written(text, host, address) {
+        return Err(format!("`{text}` leads to the host `{host}`, which is not what is written there; write `{host}`"));
+    }
+    if let Some(address) = address.filter(|address| leads_nowhere(*address)) {
+        return Err(format!("`{text}` leads to {address}, which is no address of a service; an IPv4 address is written as such"));
+    }
+    let this_machine = host == "localhost" || address.is_some_and(|address| address.is_loopback());
     match url.scheme() {
         "https" => Ok(url),
         "http" if this_machine => Ok(url),
         _ => Err(format!("`{text}` must be https; plain http is for loopback addresses only")),
+    }
+}
+
+/// Whether the host is written as it is understood, up to the case of letters and the forms of an IPv6 address.
+fn is_plainly_written(text: &str, host: &str, address: Option<IpAddr>) -> bool {
+    let authority = text.split_once("://").map_or("", |(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    let bracket = authority.rfind(']').map_or(0, |end| end + 1);
+    let port = authority[bracket..].find(':').map_or(authority.len(), |colon| bracket + colon);
+    let written = &authority[..port];
+    match address {
+        Some(address) => written.trim_start_matches('[').trim_end_matches(']').parse() == Ok(address),
+        None => written.eq_ignore_ascii_case(host),
+    }
+}
+
+/// Unspecified, multicast and broadcast addresses, and IPv4 addresses in IPv6 clothes (mapped, compatible, NAT64, 6to4).
+fn leads_nowhere(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() || v4.octets()[0] == 0,
+        IpAddr::V6(v6) => {
+            let segments = v6.segments();
+            let compatible = segments[..6] == [0; 6] && !v6.is_loopback();
+            let translated = segments[0] == 0x64 && segments[1] == 0xff9b || segments[0] == 0x2002;
+            v6.is_multicast() || v6.to_ipv4_mapped().is_some() || compatible || translated
+        }
     }
 }
 

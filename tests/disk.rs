@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use postroom::clock::Clock;
 use postroom::ids::{ActionId, MailboxName, MessageId, RuleSetHash};
-use postroom::journal::{Arrival, Event, Journal, JournalError, Limits, Row, Sent};
+use postroom::journal::{Arrival, Beginning, Event, Journal, JournalError, Limits, Row, Sent};
 use postroom::mail::{Address, Envelope};
 use postroom::plan::{Action, Plan, PlannedAction, Question};
 use serde_json::json;
@@ -116,18 +116,19 @@ async fn message(journal: &Journal, number: i64) -> Option<()> {
     let plan = Plan { rules: vec!["10-a".into()], actions: actions.map(planned).into(), ..Plan::default() };
     let is_planned = |_: &_| format!("SELECT count(*) = 2 FROM action WHERE message = {number}");
     step(is_planned, async || journal.record_plan(row, &hash, plan.clone()).await).await?;
-    let turn = match journal.turn(row).await {
+    let mut turn = match journal.turn(row).await {
         Ok(turn) => turn,
         Err(error) => {
             say(&format!("error {error}"));
             return None;
         }
     };
-    let ids: Vec<ActionId> = turn.actions.into_iter().map(|action| action.id).collect();
+    let ids: Vec<ActionId> = std::mem::take(&mut turn.actions).into_iter().map(|action| action.id).collect();
     let sent = Sent { mailbox: MailboxName::new("invoices"), recipient: "a@fabrikam.com".into(), conversation: None };
-    let limits = Limits { recipient_day: None, conversation: None, mailbox_minute: 100 };
+    let limits = Limits { mailbox_minute: 100, ..Limits::default() };
+    let beginning = Beginning { step: "send".into(), mail: Some((sent, limits)), brake: None };
     let begun = |_: &_| format!("SELECT count(*) = 1 FROM sent WHERE action = '{}'", ids[0]);
-    step(begun, async || journal.begin_mail(row, &ids[0], "send", (sent.clone(), limits)).await).await?;
+    step(begun, async || journal.begin(&turn, vec![ids[0].clone()], beginning.clone()).await).await?;
     event(journal, row, &ids[0], Event::Done { result: json!({ "id": "ERP-1" }) }, "done").await?;
     event(journal, row, &ids[1], Event::Started { step: "patch".into() }, "started").await
 }

@@ -135,7 +135,7 @@ async fn a_post_is_repeated_under_its_key_where_the_receiver_honours_it_and_left
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_post_holds_back_the_reply_until_a_person_retries() {
     let mut world = World::new(&RULES).await;
-    world.receiver.script(&json!({ "on": "post", "fault": "403", "times": 1 })).unwrap();
+    world.receiver.script(&json!({ "on": "post", "fault": "404", "times": 1 })).unwrap();
     world.start().await;
     world.deliver(&mail(1, "Your invoice", "Invoice No. 1"));
     let lines = world.until("the post is rejected", |counts, _| counts.waiting == 1).await;
@@ -169,7 +169,7 @@ const MOVES: [(&str, &str); 1] = [(
 
 /// A world in which one message waits for its endpoint, and the id the tenant gave it.
 async fn waiting(world: &mut World) -> String {
-    world.patience.retries = vec![Duration::from_millis(400)];
+    world.patience.posts = vec![Duration::from_millis(400)];
     world.receiver.script(&json!({ "on": "post", "fault": "503", "times": 1 })).unwrap();
     world.start().await;
     world.deliver(&mail(1, "Hello", "x"));

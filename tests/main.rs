@@ -3,6 +3,7 @@
 
 #[cfg(target_os = "linux")]
 mod disk;
+mod endpoints;
 mod faults;
 mod house;
 mod process;

@@ -195,3 +195,24 @@ async fn what_is_wrong_with_the_configuration_is_said_with_its_place_before_anyt
     assert!(code == 2 && told.contains("rules/invoices"), "{told}");
     receiver.stop().await;
 }
+
+#[test]
+fn check_names_the_secrets_and_schemas_of_endpoints_that_cannot_be_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    write(&dir.join("schemas/broken.json"), r#"{ "properties": { "total": { "type": "numbr" } } }"#);
+    let configuration = "[tenant]\nid = \"t\"\nclient_id = \"app\"\nclient_secret = { env = \"POSTROOM_CLIENT_SECRET\" }\n\
+                         [endpoint.crm]\nurl = \"https://crm.contoso.com/\"\nsign = { env = \"POSTROOM_CLIENT_SECRET\" }\n\
+                         [endpoint.erp]\nurl = \"https://erp.contoso.com/\"\nschema = \"schemas/broken.json\"\n";
+    write(&dir.join("postroom.toml"), configuration);
+    let (code, listed, _) = output(dir, &["check"]);
+    let lines: Vec<&str> = listed.lines().collect();
+    assert_eq!((code, lines.len()), (1, 2), "{listed}");
+    let secret = "postroom.toml: endpoint crm: the secret in `sign` does not begin with `whsec_`; make one with ";
+    assert!(lines[0].contains(secret), "{listed}");
+    assert!(lines[1].contains("postroom.toml: endpoint erp: the schema "), "{listed}");
+    assert!(lines[1].contains("schemas/broken.json cannot be used: at /properties/total/type: \"numbr\" "), "{listed}");
+    write(&dir.join("postroom.toml"), &configuration.replace("broken", "none"));
+    let (code, listed, _) = output(dir, &["check"]);
+    assert_eq!((code, listed.contains("postroom.toml:10:10  the schema ")), (1, true), "{listed}");
+}

@@ -80,6 +80,8 @@ impl World {
         let ms = |list: &[u64]| list.iter().copied().map(Duration::from_millis).collect();
         let patience = Patience {
             retries: ms(&[20, 50, 100]),
+            posts: ms(&[20, 50, 100]),
+            endpoint_pauses: ms(&[100, 300, 1_000]),
             looks: ms(&[50, 100, 200]),
             look_again: Duration::from_millis(20),
             settle: Duration::from_millis(1_500),

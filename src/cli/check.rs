@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::{Exit, say, tell};
 use crate::config::Config;
-use crate::daemon::{fixtures_dir, surroundings};
+use crate::daemon::{endpoint_settings, fixtures_dir, surroundings};
+use crate::endpoints::Endpoints;
 use crate::replay;
 use crate::rules::{RuleFiles, RuleSet};
 
@@ -23,6 +24,10 @@ pub(super) fn run(path: &Path) -> Exit {
     for problem in &config.warnings {
         say(&problem.to_string());
         warnings += 1;
+    }
+    for error in Endpoints::check(&endpoint_settings(&config)) {
+        say(&format!("{}: {error}", path.display()));
+        errors += 1;
     }
     for (name, mailbox) in &config.mailboxes {
         let loaded = RuleFiles::read(&mailbox.rules).map_err(|error| vec![error.to_string()]).and_then(|files| {

@@ -101,7 +101,10 @@ async fn show(args: &DemoArgs, mut config: Config, samples: Vec<Sample>) -> anyh
     config.graph.login_url = simulator.base_url();
     for (name, endpoint) in &mut config.endpoints {
         endpoint.url = format!("{}/{name}", receiver.base_url());
-        endpoint.lookup = None;
+        // Nothing outside is asked for a token, and no secret has to be at hand.
+        (endpoint.lookup, endpoint.auth) = (None, None);
+        endpoint.sign.clear();
+        (endpoint.client_certificate, endpoint.ca) = (None, None);
     }
     let given = Given { clock: clock.clone(), patience: Patience::default(), reload: Reload::Compiles };
     let mut engine = Daemon::start(&config, given).await.map_err(super::run::start_error)?;

@@ -43,11 +43,6 @@ impl<'a> Document<'a> {
         self.problems.push(problem);
     }
 
-    pub fn warn(&mut self, span: &Range<usize>, message: impl Into<String>) {
-        let problem = Problem { message: message.into(), severity: Severity::Warning, ..self.at(span) };
-        self.problems.push(problem);
-    }
-
     /// Says that the value at `key` is not what it should be.
     fn wrong_kind(&mut self, section: &Section<'_>, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
         let found = value.get_ref().type_str();

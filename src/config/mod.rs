@@ -4,6 +4,7 @@
 //! files, and never shown; the file itself cannot hold one. Nothing here calls anybody.
 
 mod document;
+mod endpoint;
 mod problem;
 mod read;
 mod secret;
@@ -136,6 +137,39 @@ pub struct EndpointConfig {
     pub lookup: Option<String>,
     /// Networks that are not public but its name may resolve to.
     pub allow: Vec<String>,
+    /// How records are laid out.
+    pub profile: ProfileSetting,
+    /// Secrets that sign what is sent: one, or two while they are changed.
+    pub sign: Vec<SecretSetting>,
+    /// Our certificate chain and its key, in PEM.
+    pub client_certificate: Option<SecretSetting>,
+    /// The authorities that are trusted instead of the public ones, in PEM.
+    pub ca: Option<SecretSetting>,
+    /// What a record must look like.
+    pub schema: Option<SchemaSetting>,
+    /// Calls at the same time at most.
+    pub concurrent: u32,
+}
+
+/// How an endpoint's records are laid out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProfileSetting {
+    /// `standard`: the record itself.
+    Standard,
+    /// `cloudevents`: a CloudEvent around the record.
+    CloudEvents {
+        /// Its `type`.
+        event_type: String,
+    },
+}
+
+/// A JSON Schema, as read from its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaSetting {
+    /// The file.
+    pub path: PathBuf,
+    /// What it says.
+    pub text: std::sync::Arc<str>,
 }
 
 /// Credentials for an endpoint.
@@ -149,6 +183,17 @@ pub enum AuthSetting {
         user: String,
         /// Password.
         password: SecretSetting,
+    },
+    /// A token got by OAuth 2.0 client credentials.
+    OAuth2 {
+        /// Where it is got.
+        token_url: String,
+        /// Our id there.
+        client_id: String,
+        /// Our secret there.
+        client_secret: SecretSetting,
+        /// What is asked for.
+        scope: Option<String>,
     },
 }
 
@@ -209,8 +254,31 @@ impl MailboxConfig {
 impl EndpointConfig {
     /// An endpoint with nothing said but its address.
     pub fn new(url: impl Into<String>) -> Self {
-        let timeout = Duration::from_secs(15);
-        Self { url: url.into(), auth: None, timeout, read_only: false, idempotent: None, lookup: None, allow: Vec::new() }
+        Self {
+            url: url.into(),
+            auth: None,
+            timeout: Duration::from_secs(15),
+            read_only: false,
+            idempotent: None,
+            lookup: None,
+            allow: Vec::new(),
+            profile: ProfileSetting::Standard,
+            sign: Vec::new(),
+            client_certificate: None,
+            ca: None,
+            schema: None,
+            concurrent: 4,
+        }
+    }
+
+    /// Every secret that it needs.
+    fn secrets(&self) -> impl Iterator<Item = &SecretSetting> {
+        let auth = self.auth.as_ref().map(|auth| match auth {
+            AuthSetting::Bearer(secret)
+            | AuthSetting::Basic { password: secret, .. }
+            | AuthSetting::OAuth2 { client_secret: secret, .. } => secret,
+        });
+        auth.into_iter().chain(&self.sign).chain(&self.client_certificate).chain(&self.ca)
     }
 }
 
@@ -225,13 +293,9 @@ impl Config {
     /// # Errors
     /// The secrets that have none, with their places.
     pub fn require_secrets(&self) -> Result<(), Vec<Problem>> {
-        let of_endpoint = |endpoint: &EndpointConfig| match &endpoint.auth {
-            Some(AuthSetting::Bearer(secret) | AuthSetting::Basic { password: secret, .. }) => secret.missing(),
-            None => None,
-        };
-        let missing: Vec<Problem> = std::iter::once(self.tenant.client_secret.missing())
-            .chain(self.endpoints.values().map(of_endpoint))
-            .flatten()
+        let missing: Vec<Problem> = std::iter::once(&self.tenant.client_secret)
+            .chain(self.endpoints.values().flat_map(EndpointConfig::secrets))
+            .filter_map(SecretSetting::missing)
             .map(|problem| Problem { severity: Severity::Error, ..problem })
             .collect();
         if missing.is_empty() { Ok(()) } else { Err(missing) }

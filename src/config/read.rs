@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use toml::de::DeTable;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, Section};
 use super::problem::Problem;
 use super::secret::{SecretSetting, SecretSource};
-use super::values::{duration, is_mail_address, is_network};
-use super::{AuthSetting, BrakeSetting, Config, EndpointConfig, GraphAccess, MailboxConfig, ReplyBudget, Severity, Tenant, Web};
+use super::values::{duration, is_mail_address};
+use super::{BrakeSetting, Config, EndpointConfig, GraphAccess, MailboxConfig, ReplyBudget, Severity, Tenant, Web};
 use crate::ids::{EndpointName, MailboxName};
 use crate::outgoing::service_url;
 
@@ -62,10 +63,10 @@ fn parent(path: &Path) -> PathBuf {
     path.parent().map(Path::to_owned).unwrap_or_default()
 }
 
-struct Reader<'a> {
-    document: Document<'a>,
+pub(super) struct Reader<'a> {
+    pub document: Document<'a>,
     environment: &'a dyn Fn(&str) -> Option<String>,
-    dir: PathBuf,
+    pub dir: PathBuf,
 }
 
 impl<'a> Reader<'a> {
@@ -217,63 +218,19 @@ impl<'a> Reader<'a> {
         endpoints
     }
 
-    fn endpoint(&mut self, section: &Section<'a>) -> Option<EndpointConfig> {
-        let document = &mut self.document;
-        section.know(document, &["url", "auth", "timeout", "read_only", "idempotent", "lookup", "allow", "schema", "sign"]);
-        for key in ["schema", "sign"].into_iter().filter(|key| section.get(key).is_some()) {
-            document.warn(&section.span_of(key), format!("`{key}` {NOT_YET} and has no effect"));
-        }
-        section.required(document, "url");
-        let url = section.get("url").and_then(|value| value.get_ref().as_str()).map(str::to_owned);
-        if let Some(why) = url.as_deref().and_then(|url| service_url(url).err()) {
-            document.error(&section.span_of("url"), format!("`url` in [{}]: {why}", section.path));
-        }
-        let lookup = section.parsed(document, "lookup", |text| {
-            let held = if text.contains("{key}") { Ok(()) } else { Err(format!("`{text}` must hold {{key}}")) };
-            held.and_then(|()| service_url(&text.replace("{key}", "0"))).map(|_| text.to_owned())
-        });
-        let allow = section.list(document, "allow").unwrap_or_default();
-        for (network, span) in allow.iter().filter(|(network, _)| !is_network(network)) {
-            document.error(span, format!("`{network}` is no network like 10.1.0.0/16"));
-        }
-        let default = EndpointConfig::new(url.clone().unwrap_or_default());
-        let endpoint = EndpointConfig {
-            timeout: section.parsed(document, "timeout", duration).unwrap_or(default.timeout),
-            read_only: section.flag(document, "read_only").unwrap_or(default.read_only),
-            idempotent: section.parsed(document, "idempotent", duration),
-            lookup,
-            allow: texts(allow),
-            auth: section.section(document, "auth").and_then(|auth| self.auth(&auth)),
-            ..default
-        };
-        url.map(|_| endpoint)
-    }
-
-    fn auth(&mut self, section: &Section<'a>) -> Option<AuthSetting> {
-        section.know(&mut self.document, &["bearer", "basic"]);
-        match (section.get("bearer"), section.get("basic")) {
-            (Some(_), None) => self.secret(section, "bearer").map(AuthSetting::Bearer),
-            (None, Some(_)) => {
-                let basic = section.section(&mut self.document, "basic")?;
-                basic.know(&mut self.document, &["user", "password"]);
-                let user = basic.required(&mut self.document, "user");
-                if basic.get("password").is_none() {
-                    self.document.error(&basic.span, format!("`password` is missing in [{}]", basic.path));
-                }
-                let password = self.secret(&basic, "password");
-                Some(AuthSetting::Basic { user: user?, password: password? })
-            }
-            _ => {
-                self.document.error(&section.span, format!("[{}] must hold either `bearer` or `basic`", section.path));
-                None
-            }
-        }
-    }
-
     /// A secret: `{ env = "NAME" }` or `{ file = "PATH" }`. One that has no value is a warning here.
-    fn secret(&mut self, section: &Section<'a>, key: &str) -> Option<SecretSetting> {
+    pub(super) fn secret(&mut self, section: &Section<'a>, key: &str) -> Option<SecretSetting> {
         let value = section.get(key)?;
-        if value.get_ref().as_table().is_none() {
+        self.secret_at(section, key, value)
+    }
+
+    pub(super) fn secret_at(
+        &mut self,
+        section: &Section<'a>,
+        key: &str,
+        value: &'a Spanned<DeValue<'a>>,
+    ) -> Option<SecretSetting> {
+        let Some(table) = value.get_ref().as_table() else {
             // Whatever stands there may be the secret itself: it is not repeated.
             let told = format!(
                 "`{key}` in [{}] must be {{ env = \"NAME\" }} or {{ file = \"PATH\" }}; secrets are never written here",
@@ -281,8 +238,8 @@ impl<'a> Reader<'a> {
             );
             self.document.error(&value.span(), told);
             return None;
-        }
-        let from = section.section(&mut self.document, key)?;
+        };
+        let from = Section::new(format!("{}.{key}", section.path), value.span(), table);
         from.know(&mut self.document, &["env", "file"]);
         let (env, file) = (from.text(&mut self.document, "env"), from.text(&mut self.document, "file"));
         let source = match (env, file) {
@@ -315,6 +272,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn texts(list: Vec<(String, Range<usize>)>) -> Vec<String> {
+pub(super) fn texts(list: Vec<(String, Range<usize>)>) -> Vec<String> {
     list.into_iter().map(|(text, _)| text).collect()
 }

@@ -205,9 +205,84 @@ fn what_is_not_in_this_version_says_so() {
     let text = "[tenant]\nid = \"t\"\nclient_id = \"c\"\nmanaged_identity = true\n";
     let expected = "postroom.toml:4:20  `managed_identity` is not in this version; use client_secret = { env = \"…\" }";
     assert_eq!(read(&dir, text).unwrap_err(), [expected]);
-    let signed = format!("{MINIMAL}[endpoint.erp]\nurl = \"https://erp.contoso.com\"\nsign = {{ env = \"SET\" }}\n");
-    let warnings = read(&dir, &signed).map(|config| shown(&dir, &config.warnings)).unwrap();
-    assert_eq!(warnings, ["postroom.toml:7:8  warning: `sign` is not in this version and has no effect"]);
+}
+
+#[test]
+fn an_endpoint_says_how_it_is_called() {
+    let dir = folder();
+    fs::write(dir.path().join("invoice.json"), "{}").unwrap();
+    let text = format!(
+        r#"{MINIMAL}[endpoint.erp]
+url = "https://erp.contoso.com"
+auth = {{ oauth2 = {{ token_url = "https://login.contoso.com/token", client_id = "postroom", client_secret = {{ env = "SET" }}, scope = "erp" }} }}
+profile = "cloudevents"
+event_type = "com.contoso.invoice"
+sign = [{{ env = "SET" }}, {{ file = "erp.token" }}]
+client_certificate = {{ file = "erp.token" }}
+ca = {{ file = "erp.token" }}
+schema = "invoice.json"
+concurrent = 2
+"#
+    );
+    let config = read(&dir, &text).unwrap();
+    let endpoint = config.endpoints[&EndpointName::new("erp")].clone();
+    let shown = |secret: &SecretSetting| secret.reveal().map(str::to_owned).unwrap_or_default();
+    assert_eq!(endpoint.sign.iter().map(shown).collect::<Vec<_>>(), ["value of SET", "t0ken"]);
+    assert_eq!([&endpoint.client_certificate, &endpoint.ca].map(|pem| shown(pem.as_ref().unwrap())), ["t0ken", "t0ken"]);
+    let Some(AuthSetting::OAuth2 { client_secret, .. }) = endpoint.auth.clone() else { panic!("oauth2") };
+    let expected = EndpointConfig {
+        auth: Some(AuthSetting::OAuth2 {
+            token_url: "https://login.contoso.com/token".into(),
+            client_id: "postroom".into(),
+            client_secret,
+            scope: Some("erp".into()),
+        }),
+        profile: ProfileSetting::CloudEvents { event_type: "com.contoso.invoice".into() },
+        sign: endpoint.sign.clone(),
+        client_certificate: endpoint.client_certificate.clone(),
+        ca: endpoint.ca.clone(),
+        schema: Some(SchemaSetting { path: dir.path().join("invoice.json"), text: "{}".into() }),
+        concurrent: 2,
+        ..EndpointConfig::new("https://erp.contoso.com")
+    };
+    assert_eq!(endpoint, expected);
+    let unset = text.replace("\"SET\"", "\"UNSET\"").replace("erp.token", "none");
+    let missing = read(&dir, &unset).unwrap().require_secrets().unwrap_err();
+    assert_eq!(missing.len(), 6);
+}
+
+#[test]
+fn what_is_wrong_about_an_endpoint_is_named_with_its_place() {
+    let text = format!(
+        r#"{MINIMAL}[endpoint.erp]
+url = "https://2130706433/"
+auth = {{ oauth2 = {{ token_url = "http://login.contoso.com", client_id = "c" }} }}
+profile = "cloudevent"
+event_type = "t"
+sign = []
+schema = "schemas/none.json"
+concurrent = 0
+sgin = 1
+[endpoint.crm]
+url = "https://crm.contoso.com"
+sign = ["whsec_abc"]
+auth = {{}}
+"#
+    );
+    let expected = [
+        "postroom.toml:6:7  `url` in [endpoint.erp]: `https://2130706433/` leads to the host `127.0.0.1`, which is not what is written there; write `127.0.0.1`",
+        "postroom.toml:7:19  `client_secret` is missing in [endpoint.erp.auth.oauth2]",
+        "postroom.toml:7:33  `token_url` in [endpoint.erp.auth.oauth2]: `http://login.contoso.com` must be https; plain http is for loopback addresses only",
+        "postroom.toml:8:11  `profile` in [endpoint.erp]: `cloudevent` is no profile; there are `standard` and `cloudevents`",
+        "postroom.toml:9:14  `event_type` in [endpoint.erp] needs `profile = \"cloudevents\"`",
+        "postroom.toml:10:8  `sign` in [endpoint.erp] must hold one secret or two: the new one and the one it replaces",
+        "postroom.toml:11:10  the schema schemas/none.json cannot be read: No such file or directory (os error 2)",
+        "postroom.toml:12:14  `concurrent` in [endpoint.erp] must be from 1 to 64, not 0",
+        "postroom.toml:13:1  unknown key `sgin` in [endpoint.erp]; did you mean `sign`?",
+        "postroom.toml:16:9  `sign` in [endpoint.crm] must be { env = \"NAME\" } or { file = \"PATH\" }; secrets are never written here",
+        "postroom.toml:17:8  [endpoint.crm.auth] must hold one of `bearer`, `basic` and `oauth2`",
+    ];
+    assert_eq!(read(&folder(), &text).unwrap_err(), expected);
 }
 
 #[test]

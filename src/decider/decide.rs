@@ -192,7 +192,7 @@ impl Decider {
                 Ok(Answered::Again)
             }
             Err(error) => match error.verdict() {
-                Verdict::Never => self.end(undecided, Undone::Parked(error.to_string())).await,
+                Verdict::Never if !error.is_configuration() => self.end(undecided, Undone::Parked(error.to_string())).await,
                 verdict => self.put_off(undecided, verdict, error.to_string()).await,
             },
         }

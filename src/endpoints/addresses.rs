@@ -51,21 +51,36 @@ pub(super) struct RefusedAddress {
     pub address: IpAddr,
 }
 
-/// Resolves names and refuses those that lead to other than public addresses.
-pub(super) struct CheckedResolver {
+/// The system's name service.
+pub(super) struct SystemNames;
+
+impl Resolve for SystemNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Resolves names and refuses those that lead to other than public addresses. What it gives is what is connected to.
+pub(super) struct CheckedResolver<Names> {
+    /// Asked once for each connection.
+    pub names: Names,
     /// Networks allowed to a host name in lower case.
     pub allowed: Arc<BTreeMap<String, Vec<Network>>>,
 }
 
-impl Resolve for CheckedResolver {
+impl<Names: Resolve> Resolve for CheckedResolver<Names> {
     fn resolve(&self, name: Name) -> Resolving {
         let allowed = Arc::clone(&self.allowed);
+        let host = name.as_str().to_ascii_lowercase();
+        let resolving = self.names.resolve(name);
         Box::pin(async move {
-            let name = name.as_str().to_ascii_lowercase();
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let networks = allowed.get(&name).map_or(&[][..], Vec::as_slice);
-            match found.iter().find(|found| !may_call(&name, found.ip(), networks)) {
-                Some(refused) => Err(RefusedAddress { name, address: refused.ip() }.into()),
+            let found: Vec<SocketAddr> = resolving.await?.collect();
+            let networks = allowed.get(&host).map_or(&[][..], Vec::as_slice);
+            match found.iter().find(|found| !may_call(&host, found.ip(), networks)) {
+                Some(refused) => Err(RefusedAddress { name: host, address: refused.ip() }.into()),
                 None => Ok(Box::new(found.into_iter()) as Addrs),
             }
         })

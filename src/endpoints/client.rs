@@ -5,14 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, Method, Response, Url};
+use reqwest::{Client, Method, Url};
 use serde_json::Value;
 use tracing::Instrument;
 use tracing::field::Empty;
 
-use super::addresses::{CheckedResolver, Network};
+use super::addresses::{CheckedResolver, SystemNames};
+use super::answer::{Blotter, REFUSAL_MAX, read};
+use super::endpoint::{Contract, Credentials, Endpoint, checked_url};
 use super::error::{EndpointError, FailureKind, Repeat};
-use super::settings::{Auth, EndpointSettings};
+use super::gate::{Admission, Gate, PAUSES};
+use super::oauth::Token;
+use super::record::{self, Record};
+use super::settings::{EndpointSettings, Tls};
+use super::signature::signatures;
+use super::tls::{self, Encryption};
 use crate::clock::Clock;
 use crate::ids::EndpointName;
 use crate::outgoing;
@@ -22,75 +29,96 @@ use crate::verdict::Verdict;
 const ANSWER_MAX: usize = 1024 * 1024;
 /// Largest body that is sent.
 const BODY_MAX: usize = 16 * 1024 * 1024;
-/// Most of a refusal that is told on.
-const EXCERPT_MAX: usize = 300;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Shorter than most servers', so that a call rarely goes out on a connection that is being closed.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// What an endpoint promises.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contract {
-    /// Asking it changes nothing there.
-    pub read_only: bool,
-    /// How long it honours our key; `None`: one attempt, then a person.
-    pub idempotent: Option<Duration>,
-    /// [`Endpoints::look_up`] can tell what became of a key.
-    pub has_lookup: bool,
-}
 
 /// The endpoints of the configuration.
 pub struct Endpoints {
-    http: Client,
     clock: Clock,
-    by_name: BTreeMap<EndpointName, Endpoint>,
+    by_name: BTreeMap<EndpointName, Served>,
 }
 
-struct Endpoint {
-    url: Url,
-    lookup: Option<String>,
-    authorization: Option<HeaderValue>,
-    timeout: Duration,
-    contract: Contract,
+/// An endpoint with what its calls share.
+struct Served {
+    endpoint: Endpoint,
+    http: Client,
+    gate: Gate,
 }
 
 impl Endpoints {
     /// Checks the settings; makes no call.
     pub fn new(settings: Vec<EndpointSettings>, clock: Clock) -> Result<Self, EndpointError> {
-        let mut allowed: BTreeMap<String, Vec<Network>> = BTreeMap::new();
-        let mut endpoints = BTreeMap::new();
+        Self::with_pauses(settings, clock, &PAUSES)
+    }
+
+    /// As [`Endpoints::new`], with other pauses for endpoints that are down than [`PAUSES`].
+    pub fn with_pauses(settings: Vec<EndpointSettings>, clock: Clock, pauses: &[Duration]) -> Result<Self, EndpointError> {
+        let mut endpoints = Vec::new();
         for settings in settings {
-            let endpoint = Endpoint::new(&settings)?;
-            // Connections are shared by host, and so is what a host may resolve to.
-            let networks = allowed.entry(endpoint.url.host_str().unwrap_or_default().to_ascii_lowercase()).or_default();
-            for network in &settings.allow {
-                let wrong = || {
-                    EndpointError::settings(
-                        &settings.name,
-                        &format!("`allow` names `{network}`, which is no network like 10.1.0.0/16"),
-                    )
-                };
-                networks.push(Network::parse(network).ok_or_else(wrong)?);
-            }
-            endpoints.insert(settings.name, endpoint);
+            endpoints.push((Endpoint::new(&settings)?, settings));
         }
-        let encrypted = endpoints.values().any(|endpoint: &Endpoint| endpoint.encrypted());
-        let http = client(CheckedResolver { allowed: Arc::new(allowed) }, encrypted)
-            .map_err(|why| EndpointError::transport(&EndpointName::new("*"), Repeat::Unsafe, why))?;
-        Ok(Self { http, clock, by_name: endpoints })
+        // Connections are shared by host, and so is what a host may resolve to.
+        let mut allowed: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for (endpoint, _) in &endpoints {
+            for host in endpoint.hosts() {
+                allowed.entry(host).or_default().extend(endpoint.allowed.iter().copied());
+            }
+        }
+        let allowed = Arc::new(allowed);
+        let is_encrypted = endpoints.iter().any(|(endpoint, _)| endpoint.is_encrypted());
+        let encryption = if is_encrypted { Encryption::Tls } else { Encryption::Plain };
+        let mut clients: Vec<(Tls, Client)> = Vec::new();
+        let mut by_name = BTreeMap::new();
+        for (endpoint, settings) in endpoints {
+            let known = clients.iter().find(|(tls, _)| *tls == settings.tls).map(|(_, http)| http.clone());
+            let http = if let Some(http) = known {
+                http
+            } else {
+                let resolver = CheckedResolver { names: SystemNames, allowed: Arc::clone(&allowed) };
+                let http = tls::client(&settings.tls, encryption, Some(resolver))
+                    .map_err(|why| EndpointError::settings(&settings.name, &why))?;
+                clients.push((settings.tls.clone(), http.clone()));
+                http
+            };
+            let gate = Gate::new(settings.name.clone(), settings.concurrent, pauses.to_vec());
+            by_name.insert(settings.name, Served { endpoint, http, gate });
+        }
+        Ok(Self { clock, by_name })
+    }
+
+    /// Everything that is wrong with the settings; makes no call.
+    pub fn check(settings: &[EndpointSettings]) -> Vec<EndpointError> {
+        settings.iter().filter_map(|settings| Endpoint::new(settings).err()).collect()
     }
 
     /// What the endpoint promises; `None` when there is no such endpoint.
     pub fn contract(&self, name: &EndpointName) -> Option<&Contract> {
-        self.by_name.get(name).map(|endpoint| &endpoint.contract)
+        self.by_name.get(name).map(|served| &served.endpoint.contract)
     }
 
-    /// Posts a JSON record under a key (`Idempotency-Key`, `webhook-id`). One call; the answer's JSON, or null.
-    pub async fn post(&self, name: &EndpointName, key: &str, body: &[u8]) -> Result<Value, EndpointError> {
-        let endpoint = self.endpoint(name)?;
+    /// A place for one call to the endpoint by [`Endpoints::post`] or [`Endpoints::look_up`], held while it is made.
+    pub fn place(&self, name: &EndpointName) -> Admission {
+        match self.served(name) {
+            Ok(served) => served.gate.enter(&self.clock),
+            Err(error) => Admission::Closed(error),
+        }
+    }
+
+    /// How many calls [`Endpoints::place`] would have an answer for now.
+    pub fn room(&self, name: &EndpointName) -> usize {
+        self.by_name.get(name).map_or(usize::MAX, |served| served.gate.room(&self.clock))
+    }
+
+    /// Posts a record under its key (`Idempotency-Key`, `webhook-id`). One call; the answer's JSON, or null.
+    pub async fn post(&self, name: &EndpointName, record: &Record<'_>) -> Result<Value, EndpointError> {
+        let served = self.served(name)?;
+        let endpoint = &served.endpoint;
+        if let Some(complaint) = endpoint.schema.as_ref().and_then(|schema| schema.complaint(record.json)) {
+            let told = format!("the record does not fit the endpoint's `schema` and was not sent: {complaint}");
+            return Err(EndpointError::new(name, FailureKind::Misfit, Verdict::Never, &told));
+        }
         let repeat = if endpoint.contract.idempotent.is_some() { Repeat::Safe } else { Repeat::Unsafe };
-        let call = Call { name, method: Method::POST, url: endpoint.url.clone(), key, body: Some(body), repeat };
-        match self.make(endpoint, call).await? {
+        let body = record::body(&endpoint.profile, record);
+        let call = Call { name, method: Method::POST, url: &endpoint.url, key: record.key, body: Some(body), repeat };
+        match self.make(served, &call).await? {
             Answered::Json(value) => Ok(value),
             // Where the key is honoured, the same answer can be had again.
             Answered::Broken(error) if repeat == Repeat::Safe => Err(error),
@@ -101,51 +129,92 @@ impl Endpoints {
 
     /// Asks a `read_only` endpoint by a JSON body. One call; the answer must be JSON of at most 1 MiB.
     pub async fn ask(&self, name: &EndpointName, key: &str, body: &[u8]) -> Result<Value, EndpointError> {
-        let endpoint = self.endpoint(name)?;
-        if !endpoint.contract.read_only {
+        let served = self.served(name)?;
+        if !served.endpoint.contract.read_only {
             return Err(EndpointError::settings(name, "only an endpoint with `read_only = true` can be asked"));
         }
-        let call = Call { name, method: Method::POST, url: endpoint.url.clone(), key, body: Some(body), repeat: Repeat::Safe };
-        self.make(endpoint, call).await?.required(name)
+        // Who asks has pauses of its own, which grow.
+        let _place = served.gate.queue(&self.clock).await.map_err(|error| EndpointError { verdict: Verdict::Retry, ..error })?;
+        let body = Some(("application/json", body.to_vec()));
+        let call = Call { name, method: Method::POST, url: &served.endpoint.url, key, body, repeat: Repeat::Safe };
+        self.make(served, &call).await?.required(name)
     }
 
     /// What became of a key, from the endpoint's `lookup` address: `None` when it never arrived (404).
     pub async fn look_up(&self, name: &EndpointName, key: &str) -> Result<Option<Value>, EndpointError> {
-        let endpoint = self.endpoint(name)?;
-        let template = endpoint.lookup.as_deref().ok_or_else(|| EndpointError::settings(name, "it has no `lookup` address"))?;
+        let served = self.served(name)?;
+        let lookup = served.endpoint.lookup.as_deref();
+        let template = lookup.ok_or_else(|| EndpointError::settings(name, "it has no `lookup` address"))?;
         let url = checked_url(name, &template.replace("{key}", &encode(key)))?;
-        let call = Call { name, method: Method::GET, url, key, body: None, repeat: Repeat::Safe };
-        match self.make(endpoint, call).await {
+        let call = Call { name, method: Method::GET, url: &url, key, body: None, repeat: Repeat::Safe };
+        match self.make(served, &call).await {
             Ok(answer) => answer.required(name).map(Some),
             Err(error) if error.status == Some(404) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn endpoint(&self, name: &EndpointName) -> Result<&Endpoint, EndpointError> {
+    fn served(&self, name: &EndpointName) -> Result<&Served, EndpointError> {
         self.by_name.get(name).ok_or_else(|| EndpointError::settings(name, "the configuration has no endpoint of this name"))
     }
 
-    async fn make(&self, endpoint: &Endpoint, call: Call<'_>) -> Result<Answered, EndpointError> {
+    async fn make(&self, served: &Served, call: &Call<'_>) -> Result<Answered, EndpointError> {
         let span = tracing::debug_span!("endpoint", endpoint = %call.name, method = %call.method, key = call.key, status = Empty);
-        self.attempt(endpoint, call).instrument(span).await
+        let made = self.identified(served, call).instrument(span).await;
+        served.gate.note(&self.clock, made.as_ref().err());
+        made
     }
 
-    async fn attempt(&self, endpoint: &Endpoint, call: Call<'_>) -> Result<Answered, EndpointError> {
+    /// Makes the call with our credentials; once more with a fresh token when the first is refused, for then nothing happened.
+    async fn identified(&self, served: &Served, call: &Call<'_>) -> Result<Answered, EndpointError> {
+        let endpoint = &served.endpoint;
+        let tokens = match &endpoint.credentials {
+            Credentials::None => return self.attempt(served, call, (None, &endpoint.blotter)).await,
+            Credentials::Header(header) => return self.attempt(served, call, (Some(header), &endpoint.blotter)).await,
+            Credentials::Tokens(tokens) => tokens,
+        };
+        let with = async |token: &Token| {
+            let mut blotter = endpoint.blotter.clone();
+            token.keep_secret(&mut blotter);
+            self.attempt(served, call, (Some(&token.header), &blotter)).await
+        };
+        let token = tokens.current(&served.http, &self.clock).await?;
+        match with(&token).await {
+            Err(error) if error.status == Some(401) => {
+                tokens.forget(&token).await;
+                with(&tokens.current(&served.http, &self.clock).await?).await
+            }
+            other => other,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        served: &Served,
+        call: &Call<'_>,
+        (authorization, blotter): (Option<&HeaderValue>, &Blotter),
+    ) -> Result<Answered, EndpointError> {
+        let endpoint = &served.endpoint;
         let broken = |error| EndpointError::transport(call.name, call.repeat, error);
         let key =
             HeaderValue::try_from(call.key).map_err(|_| EndpointError::settings(call.name, "the key is no header value"))?;
-        let mut request = self.http.request(call.method, call.url).timeout(endpoint.timeout).header(ACCEPT, "application/json");
+        let request = served.http.request(call.method.clone(), call.url.clone());
+        let mut request = request.timeout(endpoint.timeout).header(ACCEPT, "application/json");
         request = request.header("idempotency-key", key.clone()).header("webhook-id", key);
-        if let Some(authorization) = &endpoint.authorization {
+        if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
-        if let Some(body) = call.body {
+        if let Some((media_type, body)) = &call.body {
             if body.len() > BODY_MAX {
                 let told = format!("a record of {} bytes is more than the {BODY_MAX} that are sent", body.len());
                 return Err(EndpointError::new(call.name, FailureKind::Refused, Verdict::Never, &told));
             }
-            request = request.header(CONTENT_TYPE, "application/json").body(body.to_vec());
+            let timestamp = self.clock.now().as_second();
+            request = request.header("webhook-timestamp", timestamp);
+            if !endpoint.signing.is_empty() {
+                request = request.header("webhook-signature", signatures(&endpoint.signing, call.key, timestamp, body));
+            }
+            request = request.header(CONTENT_TYPE, *media_type).body(body.clone());
         }
         let mut response = request.send().await.map_err(broken)?;
         let status = response.status();
@@ -153,14 +222,14 @@ impl Endpoints {
         tracing::debug!("answered");
         if !status.is_success() {
             let wait = outgoing::retry_after(response.headers(), self.clock.now());
-            let text = excerpt(&read(&mut response, EXCERPT_MAX * 4).await.0);
+            let text = blotter.excerpt(&read(&mut response, REFUSAL_MAX).await.0);
             return Err(EndpointError::refused(call.name, call.repeat, status.as_u16(), (wait, &text)));
         }
         let (body, end) = read(&mut response, ANSWER_MAX + 1).await;
         Ok(match end {
             Err(error) => Answered::Broken(broken(error)),
             Ok(()) if body.len() > ANSWER_MAX => Answered::NotJson,
-            Ok(()) => serde_json::from_slice(&body).map_or(Answered::NotJson, Answered::Json),
+            Ok(()) => serde_json::from_slice(&body).map_or(Answered::NotJson, |value| Answered::Json(blotter.blot_value(value))),
         })
     }
 }
@@ -168,9 +237,10 @@ impl Endpoints {
 struct Call<'a> {
     name: &'a EndpointName,
     method: Method,
-    url: Url,
+    url: &'a Url,
     key: &'a str,
-    body: Option<&'a [u8]>,
+    /// Media type and bytes.
+    body: Option<(&'static str, Vec<u8>)>,
     repeat: Repeat,
 }
 
@@ -191,80 +261,6 @@ impl Answered {
             }
         }
     }
-}
-
-impl Endpoint {
-    fn new(settings: &EndpointSettings) -> Result<Self, EndpointError> {
-        let name = &settings.name;
-        let url = checked_url(name, &settings.url)?;
-        if let Some(lookup) = &settings.lookup {
-            let at = checked_url(name, &lookup.replace("{key}", "0"))?;
-            if !lookup.contains("{key}") || at.origin() != url.origin() {
-                return Err(EndpointError::settings(name, "`lookup` must hold {key} and lead to the same host as `url`"));
-            }
-        }
-        let contract =
-            Contract { read_only: settings.read_only, idempotent: settings.idempotent, has_lookup: settings.lookup.is_some() };
-        let authorization = settings.auth.as_ref().map(|auth| authorization(name, auth)).transpose()?;
-        Ok(Self { url, lookup: settings.lookup.clone(), authorization, timeout: settings.timeout, contract })
-    }
-
-    fn encrypted(&self) -> bool {
-        self.url.scheme() == "https"
-    }
-}
-
-fn authorization(name: &EndpointName, auth: &Auth) -> Result<HeaderValue, EndpointError> {
-    use base64::Engine;
-    let text = match auth {
-        Auth::Bearer(token) => format!("Bearer {}", token.reveal()),
-        Auth::Basic { user, password } => {
-            let pair = format!("{user}:{}", password.reveal());
-            format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
-        }
-    };
-    let mut value = HeaderValue::try_from(text)
-        .map_err(|_| EndpointError::settings(name, "its secret holds characters that a header cannot"))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-fn checked_url(name: &EndpointName, text: &str) -> Result<Url, EndpointError> {
-    outgoing::service_url(text).map_err(|why| EndpointError::settings(name, &why))
-}
-
-/// The HTTP client: our TLS, no redirects, no proxy from the environment, no repeats of its own.
-fn client(resolver: CheckedResolver, encrypted: bool) -> reqwest::Result<Client> {
-    let mut builder = crate::outgoing::client()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        .dns_resolver(Arc::new(resolver));
-    if !encrypted {
-        // Without TLS there is nothing to verify, and a machine without root certificates can serve its own endpoints.
-        builder = builder.tls_certs_only([]);
-    }
-    builder.build()
-}
-
-/// What came of a body, at most `max` bytes of it, and whether it broke off.
-async fn read(response: &mut Response, max: usize) -> (Vec<u8>, Result<(), reqwest::Error>) {
-    let mut body = Vec::new();
-    while body.len() < max {
-        match response.chunk().await {
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk[..chunk.len().min(max - body.len())]),
-            Ok(None) => break,
-            Err(error) => return (body, Err(error)),
-        }
-    }
-    (body, Ok(()))
-}
-
-/// The beginning of an answer, as one line of plain text.
-fn excerpt(body: &[u8]) -> String {
-    let text: String =
-        String::from_utf8_lossy(body).chars().map(|c| if c.is_control() { ' ' } else { c }).take(EXCERPT_MAX).collect();
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.is_empty() { "the answer has no explanation".to_owned() } else { text }
 }
 
 /// Percent-encodes a key for a path or a query (RFC 3986 §2.1).

@@ -14,8 +14,16 @@ pub enum FailureKind {
     Settings,
     /// The name leads to an address that may not be called; no call was made.
     RefusedAddress,
-    /// It does not accept our credentials (401, 403).
+    /// It, or the token endpoint before it, does not accept our credentials (401, 403; its TLS refuses our certificate).
     Credentials,
+    /// Its certificate is not good for its name; no call was made.
+    Certificate,
+    /// It is gone for good (410): it is not called again until a restart.
+    Gone,
+    /// The record does not fit the endpoint's `schema`; no call was made.
+    Misfit,
+    /// It was not called: it has failed so often that it is left alone for a while.
+    LeftAlone,
     /// It refuses this record (4xx, 3xx).
     Refused,
     /// It is busy with the same key (409), or asks to come back later (425, 429, 503).
@@ -75,8 +83,15 @@ impl EndpointError {
 
     /// Nobody but an administrator can mend it: everything for this endpoint should wait.
     pub fn is_configuration(&self) -> bool {
-        matches!(self.kind, FailureKind::Settings | FailureKind::RefusedAddress | FailureKind::Credentials)
-            || self.status == Some(410)
+        use FailureKind as K;
+        // Settings that cannot work are found at the start; an endpoint that is no longer there is a person's to decide about.
+        matches!(self.kind, K::RefusedAddress | K::Credentials | K::Certificate | K::Gone)
+    }
+
+    /// The endpoint itself is in trouble, whatever record is sent to it.
+    pub(super) fn is_down(&self) -> bool {
+        use FailureKind as K;
+        matches!(self.kind, K::Credentials | K::Certificate | K::Unavailable | K::NoConnection | K::TimedOut | K::Interrupted)
     }
 
     pub(super) fn new(endpoint: &EndpointName, kind: FailureKind, verdict: Verdict, message: &str) -> Self {
@@ -91,6 +106,9 @@ impl EndpointError {
         let error = error.without_url();
         if let Some(refused) = causes(&error).find_map(|cause| cause.downcast_ref::<RefusedAddress>()) {
             return Self::new(endpoint, FailureKind::RefusedAddress, Verdict::Never, &refused.to_string());
+        }
+        if let Some((kind, told)) = causes(&error).find_map(tls_trouble) {
+            return Self::new(endpoint, kind, Verdict::Never, &told);
         }
         let (kind, verdict) = match () {
             // The connector fails before a byte of the request is written.
@@ -109,18 +127,76 @@ impl EndpointError {
     }
 }
 
+/// What a status means: the one table. "Unclear" is [`Verdict::Retry`] (after the wait it asks for) where our key is honoured, and
+/// [`Verdict::Unknown`] elsewhere.
+///
+/// | status | kind | verdict |
+/// |---|---|---|
+/// | 2xx | - | done, whatever the answer says |
+/// | 3xx | refused | never: redirects are not followed |
+/// | 400, 404, 405, 406, 411 … 417, 422, other 4xx | refused | never |
+/// | 401, 403 | credentials | never; the endpoint's actions wait for the administrator |
+/// | 408 | timed out | unclear |
+/// | 409 | busy | where our key is honoured, later: an earlier call with it is still worked on; elsewhere refused, never |
+/// | 410 | gone | never; the endpoint is not called again, its actions wait |
+/// | 425, 429 | busy | later, after the wait it asks for: nothing was begun (RFC 8470 §5.2, RFC 6585 §4) |
+/// | 501, 505 | refused | never |
+/// | 500, 502, 503, 504, other 5xx | unavailable | unclear |
+/// | 1xx, 6xx and others | refused | never |
 fn meaning(repeat: Repeat, status: u16, wait: Option<Duration>) -> (FailureKind, Verdict) {
     let later = wait.map_or(Verdict::Retry, Verdict::RetryAfter);
     match status {
         401 | 403 => (FailureKind::Credentials, Verdict::Never),
         408 => (FailureKind::TimedOut, repeat.unclear(wait)),
-        // Where our key is honoured, a conflict is an earlier call with it that is still being worked on.
         409 if repeat == Repeat::Safe => (FailureKind::Busy, later),
-        // Both say that nothing was begun (RFC 8470 §5.2, RFC 6585 §4).
+        410 => (FailureKind::Gone, Verdict::Never),
         425 | 429 => (FailureKind::Busy, later),
         501 | 505 => (FailureKind::Refused, Verdict::Never),
-        500.. => (FailureKind::Unavailable, repeat.unclear(wait)),
+        500..600 => (FailureKind::Unavailable, repeat.unclear(wait)),
         _ => (FailureKind::Refused, Verdict::Never),
+    }
+}
+
+/// The TLS error that a cause is, or carries: an `io::Error` does not count what it carries among its sources.
+fn carried<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+        return Some(error);
+    }
+    carried(cause.downcast_ref::<std::io::Error>()?.get_ref()?)
+}
+
+/// What TLS says against the connection: the certificates are not right, on either side. No request was taken in.
+fn tls_trouble(cause: &(dyn std::error::Error + 'static)) -> Option<(FailureKind, String)> {
+    use rustls::{AlertDescription as Alert, CertificateError as Wrong, Error};
+    let error = carried(cause)?;
+    match error {
+        Error::InvalidCertificate(wrong) => {
+            let why = match wrong {
+                Wrong::Expired | Wrong::ExpiredContext { .. } => "it has expired",
+                Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => "it is not valid yet",
+                Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => "it is for another host",
+                Wrong::UnknownIssuer => "no trusted authority signed it; name your own authority in `ca`",
+                Wrong::Revoked => "it was revoked",
+                _ => "it cannot be verified",
+            };
+            Some((FailureKind::Certificate, format!("the server's certificate is refused: {why} ({error})")))
+        }
+        Error::AlertReceived(
+            Alert::CertificateRequired
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::HandshakeFailure
+            | Alert::DecryptError
+            | Alert::ProtocolVersion,
+        ) => {
+            Some((FailureKind::Credentials, format!("the server refuses our side of TLS ({error}); check `client_certificate`")))
+        }
+        _ => None,
     }
 }
 
@@ -139,8 +215,8 @@ impl fmt::Display for EndpointError {
         }
         f.write_str(&self.message)?;
         let advice = match self.kind {
-            FailureKind::Credentials => "check the endpoint's `auth`",
-            FailureKind::Refused if self.status == Some(410) => "the endpoint is gone for good: take it out of the configuration",
+            FailureKind::Credentials if self.status.is_some() => "check the endpoint's `auth`",
+            FailureKind::Gone => "it is gone for good and not called again: correct the configuration and restart",
             FailureKind::Refused if self.status.is_some_and(|status| (300..400).contains(&status)) => {
                 "redirects are not followed: put the final address into `url`"
             }
@@ -186,14 +262,31 @@ mod tests {
         use Verdict::{Never, Retry, RetryAfter, Unknown};
         const WAIT: Duration = Duration::from_secs(9);
         let verdicts = |status, wait| [Repeat::Safe, Repeat::Unsafe].map(|repeat| meaning(repeat, status, wait).1);
-        for status in [301, 400, 401, 403, 404, 410, 413, 422, 501] {
-            assert_eq!(verdicts(status, None), [Never, Never], "{status}");
+        // Every status that is no success, with the verdicts where the key is honoured and where it is not.
+        for status in (100..200).chain(300..700) {
+            let expected = match status {
+                408 | 500 | 502..=504 | 506..=599 => [(Retry, RetryAfter(WAIT)), (Unknown, Unknown)],
+                409 => [(Retry, RetryAfter(WAIT)), (Never, Never)],
+                425 | 429 => [(Retry, RetryAfter(WAIT)); 2],
+                _ => [(Never, Never); 2],
+            };
+            let [safe, not] = verdicts(status, None);
+            let [safe_later, not_later] = verdicts(status, Some(WAIT));
+            assert_eq!([(safe, safe_later), (not, not_later)], expected, "{status}");
         }
-        assert_eq!(verdicts(409, None), [Retry, Never]);
-        assert_eq!(verdicts(408, None), [Retry, Unknown]);
-        assert_eq!(verdicts(425, None), [Retry, Retry]);
-        assert_eq!(verdicts(429, Some(WAIT)), [RetryAfter(WAIT), RetryAfter(WAIT)]);
-        assert_eq!(verdicts(500, None), [Retry, Unknown]);
-        assert_eq!(verdicts(503, Some(WAIT)), [RetryAfter(WAIT), Unknown]);
+    }
+
+    #[test]
+    fn a_status_is_a_matter_of_the_record_the_endpoint_or_the_administrator() {
+        let told = |status: u16| {
+            let error = EndpointError::refused(&EndpointName::new("erp"), Repeat::Safe, status, (None, "no"));
+            (error.is_configuration(), error.is_down())
+        };
+        for status in [301, 400, 404, 405, 406, 409, 413, 415, 422, 425, 429, 501, 505] {
+            assert_eq!(told(status), (false, false), "{status}");
+        }
+        assert_eq!([401, 403].map(told), [(true, true); 2]);
+        assert_eq!([408, 500, 502, 503, 504].map(told), [(false, true); 5]);
+        assert_eq!(told(410), (true, false));
     }
 }

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::lane::Work;
 use super::{Executor, MissingFolders, ServedMailbox};
-use crate::endpoints::EndpointError;
+use crate::clock::from_ms;
+use crate::endpoints::{EndpointError, Origin, Record};
 use crate::graph::{Draft, DraftAttachment, DraftRef, GraphError, Patch, UploadUrl, Visibility};
 use crate::ids::{EndpointName, FolderId, MessageId};
 use crate::journal::{ActionRow, Event};
@@ -106,7 +107,12 @@ impl Executor {
             }
             Call::Discard { draft, reason } => graph.delete_draft(&draft).await.map(|()| Event::Withheld { reason }),
             Call::Post { endpoint, key, body, rest } => {
-                return match self.endpoints.post(&endpoint, &key, &body).await {
+                let origin = Origin {
+                    mailbox: work.mailbox.address.clone(),
+                    message_id: work.turn.envelope.internet_message_id.clone(),
+                    decided: from_ms(work.turn.changed_at),
+                };
+                return match self.endpoints.post(&endpoint, &Record { key: &key, json: &body, origin: &origin }).await {
                     Ok(answer) => posted(answer, rest),
                     Err(error) => self.after_endpoint_error(action, &error),
                 };
@@ -142,15 +148,18 @@ impl Executor {
                 Event::Deferred { after_ms, reason }
             };
         }
-        self.by_verdict(action, error.verdict(), reason)
+        self.by_verdict(error.verdict(), self.patience.retry(action.failures + 1), reason)
     }
 
     fn after_endpoint_error(&self, action: &ActionRow, error: &EndpointError) -> Event {
-        self.by_verdict(action, error.verdict(), error.to_string())
+        let reason = error.to_string();
+        if error.is_configuration() {
+            return Event::Deferred { after_ms: ms(self.patience.configuration), reason };
+        }
+        self.by_verdict(error.verdict(), self.patience.post(action.failures + 1), reason)
     }
 
-    fn by_verdict(&self, action: &ActionRow, verdict: Verdict, reason: String) -> Event {
-        let pause = self.patience.retry(action.failures + 1);
+    fn by_verdict(&self, verdict: Verdict, pause: Duration, reason: String) -> Event {
         match verdict {
             Verdict::RetryAfter(after) => Event::Deferred { after_ms: ms(after), reason },
             Verdict::Retry => Event::Deferred { after_ms: ms(pause), reason },

@@ -70,10 +70,14 @@ impl Executor {
                 Next::Nothing => return Ok(()),
                 Next::Verify(position) => {
                     let action = &work.turn.actions[position];
+                    let Some(_place) = self.place(row, action).await? else { return Ok(()) };
                     let event = self.verify(&work, action).await?;
                     self.note(row, vec![(action.id.clone(), event)]).await?;
                 }
-                Next::Perform(range) => self.perform(&mut work, range).await?,
+                Next::Perform(range) => {
+                    let Some(_place) = self.place(row, &work.turn.actions[range.start]).await? else { return Ok(()) };
+                    self.perform(&mut work, range).await?;
+                }
             }
             seen = work.seen;
         }

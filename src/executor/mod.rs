@@ -9,6 +9,7 @@ mod call;
 mod confirm;
 mod lane;
 mod patience;
+mod places;
 mod prepare;
 mod schedule;
 mod verify;
@@ -90,6 +91,7 @@ pub struct Executor {
     clock: Clock,
     patience: Patience,
     templates: Mutex<HashMap<RuleSetHash, Arc<Templates>>>,
+    held: Mutex<places::Held>,
 }
 
 impl Executor {
@@ -101,7 +103,7 @@ impl Executor {
         key: InstanceKey,
         (clock, patience): (Clock, Patience),
     ) -> Self {
-        Self { journal, mailboxes, endpoints, key, clock, patience, templates: Mutex::default() }
+        Self { journal, mailboxes, endpoints, key, clock, patience, templates: Mutex::default(), held: Mutex::default() }
     }
 
     /// Works until `stop` says so, then finishes the calls that are under way.
@@ -160,9 +162,11 @@ impl Executor {
     }
 
     async fn due(&self) -> Result<Vec<Row>, JournalError> {
-        match self.journal.due(LANES_MAX * 2).await {
+        // Beyond those that wait for an endpoint there must be something to see.
+        let limit = LANES_MAX * 2 + self.held().len();
+        match self.journal.due(limit).await {
             Err(error) if error.is_passing() => Ok(Vec::new()),
-            other => other,
+            due => Ok(self.admit(due?)),
         }
     }
 

@@ -7,6 +7,10 @@ use std::time::Duration;
 pub struct Patience {
     /// Pauses between attempts that had no effect; the last one repeats.
     pub retries: Vec<Duration>,
+    /// Pauses between posts to an endpoint that had no effect; the last one repeats. The schedule of Standard Webhooks 1.0.0, 75 hours.
+    pub posts: Vec<Duration>,
+    /// Pauses in which an endpoint that is down is left alone; the last one repeats.
+    pub endpoint_pauses: Vec<Duration>,
     /// Pauses between looks at a send whose outcome is unknown; the last one repeats.
     pub looks: Vec<Duration>,
     /// A message that cannot be found is looked for once more after this long: lookups fail in passing.
@@ -32,6 +36,8 @@ impl Default for Patience {
         let seconds = |list: &[u64]| list.iter().copied().map(Duration::from_secs).collect();
         Self {
             retries: seconds(&[5, 30, 120, 600, 1_800, 7_200]),
+            posts: seconds(&[5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400]),
+            endpoint_pauses: crate::endpoints::PAUSES.to_vec(),
             looks: seconds(&[5, 15, 60, 180, 600, 900]),
             look_again: Duration::from_secs(5),
             settle: Duration::from_hours(1),
@@ -51,6 +57,11 @@ impl Patience {
         nth(&self.retries, failures.saturating_sub(1))
     }
 
+    /// The pause after so many failures of a post in a row, from 1.
+    pub fn post(&self, failures: u32) -> Duration {
+        nth(&self.posts, failures.saturating_sub(1))
+    }
+
     /// The pause after look number `look`, from 0.
     pub fn look(&self, look: u32) -> Duration {
         nth(&self.looks, look)
@@ -60,4 +71,17 @@ impl Patience {
 fn nth(pauses: &[Duration], position: u32) -> Duration {
     let position = usize::try_from(position).unwrap_or(usize::MAX);
     pauses.get(position).or(pauses.last()).copied().unwrap_or(Duration::from_mins(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_post_is_tried_for_three_days_before_the_pauses_repeat() {
+        let patience = Patience::default();
+        let all: Duration = patience.posts.iter().sum();
+        assert_eq!(all, Duration::from_mins(75 * 60 + 35) + Duration::from_secs(5));
+        assert_eq!([1, 2, 9, 10, 1_000].map(|failures| patience.post(failures).as_secs()), [5, 300, 86_400, 86_400, 86_400]);
+    }
 }

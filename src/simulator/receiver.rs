@@ -80,6 +80,9 @@ pub struct Received {
     pub id: String,
     /// The JSON; what is no JSON is kept as text.
     pub body: Value,
+    /// The body as it came, to verify its signature; not shown.
+    #[serde(skip)]
+    pub text: String,
     /// How often the same key came again; no effect each time.
     pub repeats: u64,
     /// How often the same key came with another body; refused each time with 422.
@@ -262,7 +265,7 @@ fn take(book: &mut Book, call: &Call) -> Answer {
     let key = call.header("idempotency-key").map(str::to_owned);
     let known = key.as_ref().and_then(|key| book.by_key.get(key)).copied();
     if let Some(known) = known.and_then(|place| book.received.get_mut(place)) {
-        if known.body != body || known.path != call.path {
+        if known.text.as_bytes() != call.body || known.path != call.path {
             known.conflicts += 1;
             return Answer::json(422, json!({"error": "this Idempotency-Key was used with another record"}));
         }
@@ -285,6 +288,7 @@ fn take(book: &mut Book, call: &Call) -> Answer {
         webhook_id: call.header("webhook-id").map(str::to_owned),
         id: id.clone(),
         body,
+        text: String::from_utf8_lossy(&call.body).into_owned(),
         repeats: 0,
         conflicts: 0,
         headers: headers.collect(),
