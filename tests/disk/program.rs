@@ -62,7 +62,9 @@ impl Office {
             }
             counts
         };
-        let waiting = || -> Vec<Value> { serde_json::from_str(&output(self.path(), &["parked", "list", "--json"]).1).unwrap() };
+        // Nothing is listed before the first start has made the database.
+        let waiting =
+            || -> Vec<Value> { serde_json::from_str(&output(self.path(), &["parked", "list", "--json"]).1).unwrap_or_default() };
         let mut unanswered = 0;
         until("every mail is worked off, or is named in the list of what waits", async || {
             let (counts, waiting) = (counts().await, waiting());
