@@ -70,7 +70,7 @@ pub fn configure(dir: &Path, sim: &str, receiver: &Receiver) {
     }
 }
 
-pub async fn get(url: &str) -> Value {
+async fn get(url: &str) -> Value {
     reqwest::get(url).await.unwrap().json().await.unwrap()
 }
 

@@ -210,20 +210,33 @@ impl Journal {
             journal.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(connection);
             result
         });
-        looked.await.unwrap_or_else(|error| Err(JournalError::Statement(error.to_string())))
+        self.heard(looked.await.unwrap_or_else(|error| Err(JournalError::Statement(error.to_string()))))
+    }
+
+    /// A file that cannot be read is as broken as one that cannot be written: the writer stops too.
+    fn heard<T>(&self, looked: Result<T, JournalError>) -> Result<T, JournalError> {
+        if let Err(error @ JournalError::Broken { .. }) = &looked {
+            self.writer.stop(error);
+        }
+        looked
     }
 
     /// A look that is made where it is called: for memory, read while a script runs on a thread that may block.
     fn look_here<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StepError>) -> Result<T, JournalError> {
-        let connection = self.reader()?;
-        let result = work(&connection).map_err(|error| error.at(&self.path));
-        self.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(connection);
-        result
+        let look = || {
+            let connection = self.reader()?;
+            let result = work(&connection).map_err(|error| error.at(&self.path));
+            self.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(connection);
+            result
+        };
+        self.heard(look())
     }
 
     fn reader(&self) -> Result<Connection, JournalError> {
         let idle = self.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
-        idle.map_or_else(|| connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX), Ok)
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        // It was opened before, so what fails now is the file and not its name.
+        idle.map_or_else(|| set_up(&self.path, flags).map_err(|error| error.at(&self.path)), Ok)
     }
 
     fn now_ms(&self) -> i64 {
@@ -272,32 +285,37 @@ impl From<serde_json::Error> for StepError {
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, JournalError> {
+    set_up(path, flags).map_err(|error| match error {
+        StepError::Sqlite(error) => JournalError::Open { path: path.display().to_string(), what: error.to_string() },
+        StepError::Told(error) => error,
+    })
+}
+
+fn set_up(path: &Path, flags: OpenFlags) -> Result<Connection, StepError> {
     let cannot = |what: String| JournalError::Open { path: path.display().to_string(), what };
     if rusqlite::version_number() < SQLITE_MIN {
-        return Err(cannot(format!("SQLite {} is too old, 3.51.3 is needed", rusqlite::version())));
+        return Err(cannot(format!("SQLite {} is too old, 3.51.3 is needed", rusqlite::version())).into());
     }
-    let connection = Connection::open_with_flags(path, flags).map_err(|error| cannot(error.to_string()))?;
-    let set = || -> rusqlite::Result<Option<String>> {
-        connection.busy_timeout(BUSY)?;
-        if !connection.is_readonly("main")? {
-            // The change is written after the mode was answered: only who reads on to the end hears that it failed.
-            let mut change = connection.prepare("PRAGMA journal_mode = WAL")?;
-            let modes: Vec<String> = change.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            if modes != ["wal"] {
-                return Ok(Some(format!("SQLite could not switch it to a write-ahead log, it stays at {}", modes.concat())));
-            }
-            connection.pragma_update(None, "synchronous", "FULL")?;
-            connection.pragma_update(None, "journal_size_limit", 67_108_864)?;
-            // SQLite keeps the errors of its own checkpoints to itself: the writer makes them instead.
-            connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        }
-        connection.pragma_update(None, "foreign_keys", true)?;
-        connection.pragma_update(None, "trusted_schema", false)?;
-        connection.set_prepared_statement_cache_capacity(64);
-        Ok(None)
-    };
-    match set().map_err(|error| cannot(error.to_string()))? {
-        Some(refused) => Err(cannot(refused)),
-        None => Ok(connection),
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    if !connection.is_readonly("main")? {
+        switch_to_log(&connection)?
+            .map_or(Ok(()), |mode| Err(cannot(format!("SQLite could not switch it to a write-ahead log, it stays at {mode}"))))?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "journal_size_limit", 67_108_864)?;
+        // SQLite keeps the errors of its own checkpoints to itself: the writer makes them instead.
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     }
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Gives the mode that it stays at, if it does not switch. The change is written after the mode was answered: only who reads on to
+/// the end hears that it failed.
+fn switch_to_log(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let mut change = connection.prepare("PRAGMA journal_mode = WAL")?;
+    let modes: Vec<String> = change.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok((modes != ["wal"]).then(|| modes.concat()))
 }

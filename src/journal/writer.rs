@@ -22,7 +22,7 @@ const QUEUE_MAX: usize = 1024;
 pub(super) struct Writer {
     queue: mpsc::Sender<Box<dyn Step>>,
     bell: watch::Receiver<u64>,
-    broken: watch::Receiver<Option<JournalError>>,
+    broken: watch::Sender<Option<JournalError>>,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
     path: Arc<PathBuf>,
 }
@@ -81,7 +81,8 @@ impl Writer {
     pub(super) fn start(connection: Connection, path: PathBuf, witness: Option<Witness>) -> Self {
         let (queue, steps) = mpsc::channel(QUEUE_MAX);
         let (ring, bell) = watch::channel(0);
-        let (tell, broken) = watch::channel(None);
+        let broken = watch::Sender::new(None);
+        let tell = broken.clone();
         let path = Arc::new(path);
         let at = Arc::clone(&path);
         let task = tokio::spawn(write_all((connection, witness), steps, at, ring, tell));
@@ -104,13 +105,18 @@ impl Writer {
     }
 
     pub(super) async fn broken(&self) -> JournalError {
-        let mut broken = self.broken.clone();
+        let mut broken = self.broken.subscribe();
         let failed = broken.wait_for(Option::is_some).await.map(|error| error.clone());
         match failed {
             Ok(Some(error)) => error,
-            // The writer ended in good order: nothing will break any more.
+            // Neither comes: it waits for a reason, and keeps the sender itself.
             Ok(None) | Err(_) => std::future::pending().await,
         }
+    }
+
+    /// Nothing more is written: the file failed under somebody who read it.
+    pub(super) fn stop(&self, error: &JournalError) {
+        self.broken.send_if_modified(|broken| broken.is_none() && broken.replace(error.clone()).is_none());
     }
 
     pub(super) async fn close(&self) {
@@ -137,9 +143,10 @@ async fn write_all(
             group.push(next);
         }
         let at = Arc::clone(&path);
+        let broken = tell.borrow().clone();
         let (connection, mut witness) = desk;
         let written = spawn_blocking(move || {
-            let committed = commit(&connection, &mut group, &at);
+            let committed = broken.map_or(Ok(()), Err).and_then(|()| commit(&connection, &mut group, &at));
             if let (Ok(()), Some(witness)) = (&committed, &mut witness) {
                 witness.hear(&connection);
             }

@@ -7,7 +7,7 @@
  *                      half_eio | half_enospc  half is written, the write of the rest fails
  *                      torn                  half is written, then the process is gone
  *                      exit_before | exit_after  the process is gone before or after the call
- *   FAULTY_DISK_ON     any | write | sync | truncate: which calls are counted
+ *   FAULTY_DISK_ON     any | write | sync | truncate | read: which calls are counted; any leaves out reads
  *   FAULTY_DISK_FILE   count only calls on paths that end like this
  *   FAULTY_DISK_TIMES  so many calls in a row strike (1)
  *   FAULTY_DISK_WHILE  strike from the Nth call on for as long as this file exists
@@ -60,7 +60,7 @@ static const char *strikes(const char *kind, int fd) {
     int before = errno;
     char path[PATH_MAX];
     const char *on = setting("FAULTY_DISK_ON", "any"), *mode = NULL;
-    if (is_meant(fd, path, sizeof path) && (!strcmp(on, "any") || !strcmp(on, kind))) {
+    if (is_meant(fd, path, sizeof path) && (!strcmp(on, kind) || (!strcmp(on, "any") && strcmp(kind, "read")))) {
         long call = atomic_fetch_add(&counted, 1) + 1;
         long nth = atol(setting("FAULTY_DISK_NTH", "0")), times = atol(setting("FAULTY_DISK_TIMES", "1"));
         const char *file = getenv("FAULTY_DISK_WHILE");
@@ -113,6 +113,16 @@ static ssize_t written(int fd, const void *bytes, size_t count, off64_t at, int 
 ssize_t write(int fd, const void *bytes, size_t count) { return written(fd, bytes, count, 0, 1); }
 ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at) { return written(fd, bytes, count, at, 0); }
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) { return written(fd, bytes, count, at, 0); }
+
+static ssize_t looked(int fd, void *bytes, size_t count, off64_t at, int seeks) {
+    const char *mode = strikes("read", fd);
+    if (mode) return failure(mode);
+    return seeks ? syscall(SYS_read, fd, bytes, count) : syscall(SYS_pread64, fd, bytes, count, at);
+}
+
+ssize_t read(int fd, void *bytes, size_t count) { return looked(fd, bytes, count, 0, 1); }
+ssize_t pread(int fd, void *bytes, size_t count, off_t at) { return looked(fd, bytes, count, at, 0); }
+ssize_t pread64(int fd, void *bytes, size_t count, off64_t at) { return looked(fd, bytes, count, at, 0); }
 
 /* A sync or a truncation: done, failed, or the end. */
 static int other(const char *kind, int fd, long number, off64_t length) {
