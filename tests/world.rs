@@ -10,6 +10,7 @@ use postroom::daemon::{Daemon, Given, Reload};
 use postroom::executor::Patience;
 use postroom::ids::{EndpointName, MailboxName};
 use postroom::journal::{Counts, MessageLine};
+use postroom::parsing::{Limits, Parsing};
 use postroom::simulator::{MailboxSeed, Options, Receiver, ReceiverOptions, Simulator};
 use serde_json::{Value, json};
 
@@ -23,6 +24,7 @@ pub struct World {
     pub receiver: Receiver,
     pub config: Config,
     pub patience: Patience,
+    pub parsing: Parsing,
     pub engine: Option<Daemon>,
     dir: tempfile::TempDir,
 }
@@ -82,7 +84,7 @@ impl World {
             configuration: Duration::from_millis(100),
             ..Patience::default()
         };
-        Self { tenant, receiver, config, patience, engine: None, dir }
+        Self { tenant, receiver, config, patience, parsing: in_children(Limits::default()), engine: None, dir }
     }
 
     /// A world with its engine started.
@@ -97,7 +99,7 @@ impl World {
     }
 
     pub fn given(&self) -> Given {
-        Given { clock: Clock::system(), patience: self.patience.clone(), reload: Reload::Cases }
+        Given { clock: Clock::system(), patience: self.patience.clone(), reload: Reload::Cases, parsing: self.parsing.clone() }
     }
 
     pub async fn stop(&mut self) {
@@ -201,6 +203,11 @@ impl World {
     pub fn posted(&self) -> Vec<Value> {
         self.receiver.received().into_iter().map(|received| received.body).collect()
     }
+}
+
+/// Content is parsed as in `run`, within these limits.
+pub fn in_children(limits: Limits) -> Parsing {
+    Parsing::Children { program: env!("CARGO_BIN_EXE_postroom").into(), limits }
 }
 
 pub fn write(path: &Path, text: &str) {

@@ -20,7 +20,8 @@ use crate::clock::Clock;
 use crate::endpoints::Endpoints;
 use crate::graph;
 use crate::ids::MailboxName;
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Deciding, Journal, JournalError, Undecided};
+use crate::parsing::Parser;
 
 /// Messages decided at the same time.
 const DECISIONS_MAX: u32 = 8;
@@ -42,7 +43,10 @@ pub struct Decider {
     mailboxes: BTreeMap<MailboxName, DecidedMailbox>,
     endpoints: std::sync::Arc<Endpoints>,
     clock: Clock,
-    /// All permits together are needed to run a script alone.
+    parser: Parser,
+    /// Where it stands which messages are at work, should the process die of one.
+    deciding: Deciding,
+    /// Needed to parse and to run rules; all permits together to do so with no other message beside.
     running: Semaphore,
 }
 
@@ -53,8 +57,9 @@ impl Decider {
         mailboxes: BTreeMap<MailboxName, DecidedMailbox>,
         endpoints: std::sync::Arc<Endpoints>,
         clock: Clock,
+        (parser, deciding): (Parser, Deciding),
     ) -> Self {
-        Self { journal, mailboxes, endpoints, clock, running: Semaphore::new(DECISIONS_MAX as usize) }
+        Self { journal, mailboxes, endpoints, clock, parser, deciding, running: Semaphore::new(DECISIONS_MAX as usize) }
     }
 
     /// Decides until `stop` says so.
@@ -73,7 +78,7 @@ impl Decider {
                 is_full = !undecided.is_empty();
                 for message in undecided {
                     if decisions.len() < DECISIONS_MAX as usize && busy.insert(message.row) {
-                        decisions.push(async { (message.row, self.decide(message).await) });
+                        decisions.push(self.decide_whole(message));
                     }
                 }
             } else if decisions.is_empty() {
@@ -99,7 +104,7 @@ impl Decider {
         }
     }
 
-    async fn undecided(&self) -> Result<Vec<crate::journal::Undecided>, JournalError> {
+    async fn undecided(&self) -> Result<Vec<Undecided>, JournalError> {
         match self.journal.undecided(DECISIONS_MAX as usize * 2).await {
             Err(error) if error.is_passing() => Ok(Vec::new()),
             other => other,

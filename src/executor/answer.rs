@@ -7,7 +7,8 @@ use super::call::{Call, ms};
 use super::lane::{Prepared, Work};
 use crate::graph::{Draft, DraftAttachment};
 use crate::journal::{ActionRow, Event, JournalError, Limits, Sent};
-use crate::mail::{Address, Audience, Message, answer_recipients, answer_references, answer_subject, one_line};
+use crate::mail::{Address, Audience, answer_recipients, answer_references, answer_subject, one_line};
+use crate::parsing::Unparsed;
 use crate::plan::{Action, Forward, NewMail, Note, Reply, fill};
 
 /// Bytes of attachments in one mail: they travel in the request that makes the draft, which Graph limits to 4 MB.
@@ -179,8 +180,12 @@ async fn attachments(
             Obstacle::Event(Event::Deferred { after_ms: ms(executor.patience.retry(1)), reason: error.to_string() })
         }
     })?;
-    let message = Message::from_raw(raw, "");
-    let content = message.content().map_err(|_| Obstacle::Never("the message has no content".to_owned()))?;
+    let content = executor.parse(raw).await.map_err(|unparsed| match unparsed {
+        Unparsed::Message(_) => Obstacle::Never(unparsed.to_string()),
+        Unparsed::NoChild(reason) => {
+            Obstacle::Event(Event::Deferred { after_ms: ms(executor.patience.retry(action.failures + 1)), reason })
+        }
+    })?;
     let mut found = Vec::new();
     for name in names {
         let matching = content.attachments().iter().find(|attachment| attachment.name() == Some(name));

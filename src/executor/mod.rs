@@ -25,6 +25,8 @@ use crate::endpoints::Endpoints;
 use crate::graph;
 use crate::ids::{MailboxName, RuleSetHash};
 use crate::journal::{InstanceKey, Journal, JournalError, Row};
+use crate::mail::Content;
+use crate::parsing::{Parser, Unparsed};
 use crate::templates::Templates;
 
 /// Messages worked on at the same time.
@@ -82,6 +84,7 @@ pub struct Executor {
     clock: Clock,
     patience: Patience,
     templates: Mutex<HashMap<RuleSetHash, Arc<Templates>>>,
+    parser: Parser,
 }
 
 impl Executor {
@@ -92,8 +95,9 @@ impl Executor {
         endpoints: std::sync::Arc<Endpoints>,
         key: InstanceKey,
         (clock, patience): (Clock, Patience),
+        parser: Parser,
     ) -> Self {
-        Self { journal, mailboxes, endpoints, key, clock, patience, templates: Mutex::default() }
+        Self { journal, mailboxes, endpoints, key, clock, patience, templates: Mutex::default(), parser }
     }
 
     /// Works until `stop` says so, then finishes the calls that are under way.
@@ -181,6 +185,13 @@ impl Executor {
                 Ok(())
             }
         }
+    }
+
+    /// Parses a message for what an answer takes from it.
+    async fn parse(&self, raw: Vec<u8>) -> Result<Content, Unparsed> {
+        let parser = self.parser.clone();
+        let parsed = tokio::task::spawn_blocking(move || parser.parse(raw)).await;
+        parsed.unwrap_or_else(|panic| Err(Unparsed::Message(panic.to_string())))
     }
 
     /// The templates of the rule set that decided, from the journal's own copy of it.

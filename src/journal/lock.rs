@@ -105,7 +105,7 @@ impl InstanceKey {
 }
 
 /// A file beside the database itself, by whatever name or link it was given.
-fn beside(database: &Path, extension: &str) -> PathBuf {
+pub(super) fn beside(database: &Path, extension: &str) -> PathBuf {
     let folder = || database.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).canonicalize();
     let real =
         database.canonicalize().or_else(|_| Ok::<_, std::io::Error>(folder()?.join(database.file_name().unwrap_or_default())));

@@ -5,6 +5,7 @@
 
 mod actions;
 mod arrivals;
+mod deciding;
 mod decisions;
 mod fold;
 mod lock;
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 
 pub use actions::{ActionRow, Begun, Limits, Sent, Turn};
 pub use arrivals::{Arrival, Sighting};
+pub use deciding::{Deciding, Mark};
 pub use decisions::{Recorded, Undecided, Undone};
 pub use fold::{Event, IllegalMove, Status, next_status};
 pub use lock::{InstanceKey, Lock};

@@ -258,7 +258,7 @@ impl Journal {
             let row = find(connection, &name)?;
             let (status, word) = if again { ("seen", "retried") } else { ("none", "skipped") };
             let changed = connection.execute(
-                "UPDATE message SET status = ?, look_at = ?, tries = 0, changed_at = ? WHERE id = ? AND status IN ('parked', 'faulted')",
+                "UPDATE message SET status = ?, look_at = ?, tries = 0, deaths = 0, changed_at = ? WHERE id = ? AND status IN ('parked', 'faulted')",
                 params![status, now, now, row.0],
             )?;
             if changed == 0 {
