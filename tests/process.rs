@@ -14,10 +14,10 @@ use crate::whole::RULES;
 use crate::world::{mail, write};
 
 const POSTROOM: &str = env!("CARGO_BIN_EXE_postroom");
-const ADDRESS: &str = "invoices@contoso.com";
+pub const ADDRESS: &str = "invoices@contoso.com";
 
 /// A process that is killed when its story ends, however it ends.
-struct Process(Child);
+pub struct Process(pub Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -26,20 +26,20 @@ impl Drop for Process {
     }
 }
 
-fn postroom(dir: &Path, arguments: &[&str]) -> Command {
+pub fn postroom(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(POSTROOM);
     command.current_dir(dir).args(arguments).env("POSTROOM_CLIENT_SECRET", "secret").env("POSTROOM_LOG", "error");
     command.stdin(Stdio::null());
     command
 }
 
-fn output(dir: &Path, arguments: &[&str]) -> (i32, String, String) {
+pub fn output(dir: &Path, arguments: &[&str]) -> (i32, String, String) {
     let Output { status, stdout, stderr } = postroom(dir, arguments).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (status.code().unwrap_or(-1), text(stdout), text(stderr))
 }
 
-fn sim(dir: &Path) -> (Process, String) {
+pub fn sim(dir: &Path) -> (Process, String) {
     let mut command = postroom(dir, &["sim", "--listen", "127.0.0.1:0", "--mailbox", ADDRESS, "--sent-delay", "50"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
@@ -48,11 +48,11 @@ fn sim(dir: &Path) -> (Process, String) {
     (Process(child), base)
 }
 
-fn run(dir: &Path) -> Process {
+pub fn run(dir: &Path) -> Process {
     Process(postroom(dir, &["run"]).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap())
 }
 
-fn configure(dir: &Path, sim: &str, receiver: &Receiver) {
+pub fn configure(dir: &Path, sim: &str, receiver: &Receiver) {
     write(
         &dir.join("postroom.toml"),
         &format!(
@@ -70,7 +70,7 @@ fn configure(dir: &Path, sim: &str, receiver: &Receiver) {
     }
 }
 
-async fn get(url: &str) -> Value {
+pub async fn get(url: &str) -> Value {
     reqwest::get(url).await.unwrap().json().await.unwrap()
 }
 
@@ -88,7 +88,7 @@ async fn effects(sim: &str) -> BTreeMap<(String, String), usize> {
     counts
 }
 
-async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !done().await {
             tokio::time::sleep(Duration::from_millis(50)).await;

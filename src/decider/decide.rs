@@ -249,3 +249,57 @@ impl Decider {
         Ok(Answered::Written)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeMap;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::endpoints::Endpoints;
+    use crate::journal::{Deciding, Row};
+    use crate::mail::Envelope;
+    use crate::parsing::{Parser, Parsing};
+
+    fn undecided(row: i64, deaths: u32) -> Undecided {
+        let mailbox = MailboxName::new("invoices");
+        Undecided { row: Row(row), mailbox, envelope: Envelope::default(), answers: Answers::new(), tries: 0, deaths }
+    }
+
+    #[tokio::test]
+    async fn a_message_during_whose_work_the_process_died_is_worked_on_with_no_other_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let journal = Journal::open(&dir.path().join("a.db"), clock.clone()).unwrap();
+        let endpoints = Arc::new(Endpoints::new(Vec::new(), clock.clone()).unwrap());
+        let deciding = Deciding::take_up(&journal).await.unwrap();
+        let decider = Decider::new(journal, BTreeMap::new(), endpoints, clock, (Parser::new(Parsing::Here), deciding));
+        let (at_work, together) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let work = |row: i64| {
+            let (decider, at_work, together) = (&decider, Arc::clone(&at_work), Arc::clone(&together));
+            let deaths = u32::from(row % 5 == 0);
+            async move {
+                let work = move || {
+                    let beside = at_work.fetch_add(1, Ordering::SeqCst);
+                    let mut most = beside;
+                    for _ in 0..200 {
+                        most = most.max(at_work.load(Ordering::SeqCst) - 1);
+                        std::thread::yield_now();
+                    }
+                    at_work.fetch_sub(1, Ordering::SeqCst);
+                    together.fetch_max(most, Ordering::SeqCst);
+                    most
+                };
+                let beside = decider.work(&undecided(row, deaths), 1, work).await.unwrap();
+                assert!(deaths == 0 || beside == 0, "{beside} were beside message {row}");
+            }
+        };
+        join_all((1..=60).map(work)).await;
+        assert!(together.load(Ordering::SeqCst) > 0, "the others run side by side");
+    }
+}
