@@ -131,6 +131,23 @@ async fn a_child_that_is_killed_at_work_takes_only_its_message_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_child_that_is_asked_to_end_puts_its_message_off_and_another_one_parses_it() {
+    let limits = limits(8_194);
+    let mut world = World::new(&RULES).await;
+    world.parsing = in_children(limits);
+    world.start().await;
+    world.deliver(&long(1));
+    kill_process(at_work(limits).await, Signal::TERM).unwrap();
+    let lines = world.settled(1).await;
+    let story = world.engine.as_ref().unwrap().journal().story("<1@fabrikam.com>").await.unwrap();
+    world.stop().await;
+    // It came as far as the rules, for which it is too long.
+    assert!(lines[0].reason.as_ref().is_some_and(|reason| reason.contains("the text has 11718 KB")), "{lines:#?}");
+    let put_off = story.lines.iter().find(|line| line.event == "put_off").unwrap();
+    assert_eq!(put_off.detail["reason"], "the content cannot be parsed now: the parser was asked to end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_child_that_gives_no_sign_is_ended() {
     let limits = Limits { silence: Duration::from_secs(8), ..limits(8_193) };
     let (reason, ()) = tokio::join!(parked(in_children(limits), long(1)), async {

@@ -190,7 +190,9 @@ impl Decider {
                         *message = message.clone().with_content(Arc::new(content));
                         Ok(Answered::Again)
                     }
-                    Ok(Err(Unparsed::NoChild(reason))) => self.put_off(undecided, Verdict::Retry, reason).await,
+                    Ok(Err(unparsed @ Unparsed::NoChild(_))) => {
+                        self.put_off(undecided, Verdict::Retry, unparsed.to_string()).await
+                    }
                     Ok(Err(unparsed)) => self.end(undecided, Undone::Parked(unparsed.to_string())).await,
                     Err(panic) => self.end(undecided, Undone::Parked(format!("the content could not be parsed: {panic}"))).await,
                 }

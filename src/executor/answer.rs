@@ -182,9 +182,10 @@ async fn attachments(
     })?;
     let content = executor.parse(raw).await.map_err(|unparsed| match unparsed {
         Unparsed::Message(_) => Obstacle::Never(unparsed.to_string()),
-        Unparsed::NoChild(reason) => {
-            Obstacle::Event(Event::Deferred { after_ms: ms(executor.patience.retry(action.failures + 1)), reason })
-        }
+        Unparsed::NoChild(_) => Obstacle::Event(Event::Deferred {
+            after_ms: ms(executor.patience.retry(action.failures + 1)),
+            reason: unparsed.to_string(),
+        }),
     })?;
     let mut found = Vec::new();
     for name in names {

@@ -75,7 +75,7 @@ pub enum Unparsed {
     /// The message takes more than a child may use, or a child died of it: it would do so again.
     #[error("the content could not be parsed: {0}; the message was left untouched")]
     Message(String),
-    /// No child can be started at present, whatever the message.
+    /// No child can be had at present, whatever the message.
     #[error("the content cannot be parsed now: {0}")]
     NoChild(String),
 }

@@ -1,7 +1,7 @@
 //! The parent's side: children that are started when needed, used again, and ended with the pool.
 
 use std::io::{self, Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child as Process, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -78,7 +78,7 @@ impl Pool {
                 place.child = (child.parsed < self.limits.messages).then_some(child);
                 Ok(content)
             }
-            Err(failed) => Err(Unparsed::Message(child.reason(&failed, self.limits))),
+            Err(failed) => Err(child.end(&failed, self.limits)),
         }
     }
 
@@ -118,6 +118,8 @@ impl Child {
         command.arg("parse-child").args(["--memory", &limits.memory.to_string(), "--cpu", &limits.cpu.as_secs().to_string()]);
         // It needs nothing of ours: no secrets, no folder.
         command.env_clear().current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Ctrl-C is for us: a child at work is let finish.
+        command.process_group(0);
         let mut process = command.spawn()?;
         let (Some(requests), Some(answers), Some(errors)) = (process.stdin.take(), process.stdout.take(), process.stderr.take())
         else {
@@ -177,19 +179,23 @@ impl Child {
     }
 
     /// Ends the child and says what became of it.
-    fn reason(mut self, failed: &Failed, limits: Limits) -> String {
+    fn end(mut self, failed: &Failed, limits: Limits) -> Unparsed {
         match failed {
-            Failed::Silent => return format!("the parser gave no sign for {:?}", limits.silence),
-            Failed::Garbage(what) => return format!("the parser answered something else than a message ({what})"),
+            Failed::Silent => return Unparsed::Message(format!("the parser gave no sign for {:?}", limits.silence)),
+            Failed::Garbage(what) => {
+                return Unparsed::Message(format!("the parser answered something else than a message ({what})"));
+            }
             Failed::Died => {}
         }
-        // Whatever it is at: its pipe has ended.
+        // Its pipes have ended: it has an end of its own that this no longer changes, or clings to life without them.
         let _ = self.process.kill();
-        let Ok(status) = self.process.wait() else { return "the parser ended".to_owned() };
         let mut last_words = Vec::new();
         // Words that cannot be read are no loss beside the status.
         let _ = self.errors.by_ref().take(LAST_WORDS_MAX).read_to_end(&mut last_words);
-        end_in_words(status, &String::from_utf8_lossy(&last_words), limits)
+        match self.process.wait() {
+            Ok(status) => end_in_words(status, &String::from_utf8_lossy(&last_words), limits),
+            Err(error) => Unparsed::NoChild(format!("the parser cannot be waited for: {error}")),
+        }
     }
 }
 
@@ -216,9 +222,13 @@ fn wait_for(error: &io::Error, pipe: PollFd<'_>, silence: Duration) -> Result<()
     }
 }
 
-fn end_in_words(status: ExitStatus, last_words: &str, limits: Limits) -> String {
+fn end_in_words(status: ExitStatus, last_words: &str, limits: Limits) -> Unparsed {
     let first = || last_words.lines().map(str::trim).find(|line| !line.is_empty()).map(mail::one_line).unwrap_or_default();
-    match status.signal().map(Signal::from_named_raw) {
+    Unparsed::Message(match status.signal().map(Signal::from_named_raw) {
+        // A service that is stopped asks all its processes to end: no message's doing.
+        Some(Some(Signal::TERM | Signal::INT | Signal::HUP)) => {
+            return Unparsed::NoChild("the parser was asked to end".to_owned());
+        }
         _ if last_words.contains("memory allocation of") => {
             format!("the parser ran out of memory, it may take {} MiB", limits.memory >> 20)
         }
@@ -227,5 +237,5 @@ fn end_in_words(status: ExitStatus, last_words: &str, limits: Limits) -> String 
         Some(Some(signal)) => format!("the parser ended with signal {}", signal.as_raw()),
         Some(None) => "the parser ended with a signal".to_owned(),
         None => format!("the parser ended with code {}: {}", status.code().unwrap_or(-1), first()),
-    }
+    })
 }
