@@ -45,7 +45,8 @@ fn main() {
     let start = |_| rounds(|| drop(children().parse(b"Subject: s\r\n\r\nx\r\n".to_vec()).unwrap()), 1)[0];
     line("start of a child, its first small message, its end", "µs", &(0..STARTS).map(start).collect::<Vec<_>>());
     for (title, unit) in [("35 MB in one line", "x"), ("35 MB of lines", "A line of a letter, as people write them.\r\n")] {
-        let raw = format!("From: a@fabrikam.com\r\nSubject: s\r\n\r\n{}", unit.repeat((35 << 20) / unit.len() - 10)).into_bytes();
+        let raw =
+            format!("From: a@fabrikam.com\r\nSubject: s\r\n\r\n{}", unit.repeat(((35 << 20) - 100) / unit.len())).into_bytes();
         let parser = children();
         let took = rounds(|| drop(parser.parse(raw.clone()).unwrap()), 1000);
         line(title, "ms", &took);

@@ -59,7 +59,8 @@ fn read(message: Message) -> Option<Crossing> {
     // Each of these needs the content only where the header or the parts say so.
     let _ = (message.bounce(), message.authenticity(), message.reply_hazard(&[]), message.is_meeting());
     let content = message.into_content()?;
-    let _ = (content.headers(), content.top_text(), content.language(), content.links(), content.tables());
+    // The language is guessed from two thousand characters, whatever the message: that is never too much, and costs a tenth.
+    let _ = (content.headers(), content.top_text(), content.links(), content.tables());
     // It is building the tree that may be too much, not walking it: the selector finds nothing.
     let _ = (content.data(""), content.select("nothing"));
     let mut mails = Vec::new();
