@@ -17,8 +17,9 @@ use crate::executor::{Executor, MissingFolders, Patience, ReplyBudget, SENDS_MAX
 use crate::graph::{Graph, GraphError, GraphSettings};
 use crate::ids::MailboxName;
 use crate::intake::{Follower, Health, Nudge};
-use crate::journal::{Arrival, Brake, InstanceKey, Journal, JournalError, Lock};
+use crate::journal::{Arrival, Brake, Deciding, InstanceKey, Journal, JournalError, Lock};
 use crate::outgoing::Secret;
+use crate::parsing::{Parser, Parsing};
 use crate::replay;
 use crate::rules::{EndpointFacts, Fault, RuleFiles, RuleSet, Surroundings};
 use crate::web::{self, Console, RulesLine};
@@ -32,6 +33,8 @@ pub struct Given {
     pub patience: Patience,
     /// What an edited rule set must hold before it goes live.
     pub reload: Reload,
+    /// Where content is parsed.
+    pub parsing: Parsing,
 }
 
 /// What an edited rule set must hold before it goes live.
@@ -99,6 +102,7 @@ impl Daemon {
         let listener = listen(config).await?;
         let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let journal = Journal::open(&config.state, clock.clone())?;
+        let deciding = Deciding::take_up(&journal).await?;
 
         let (stop, stopped) = watch::channel(false);
         let mut engine =
@@ -119,9 +123,15 @@ impl Daemon {
             actions.insert(name.clone(), served_mailbox(mailbox, &graph));
             decisions.insert(name, DecidedMailbox { graph, rules: live });
         }
-        let idle = (clock.clone(), given.patience.idle);
-        let decider = Decider::new(journal.clone(), decisions, (Arc::clone(&endpoints), key.clone()), idle);
-        let executor = Executor::new(journal.clone(), actions, endpoints, key, (clock.clone(), given.patience.clone()));
+        let parser = Parser::new(given.parsing);
+        let decider = Decider::new(
+            journal.clone(),
+            decisions,
+            (Arc::clone(&endpoints), key.clone()),
+            (clock.clone(), given.patience.idle),
+            (parser.clone(), deciding),
+        );
+        let executor = Executor::new(journal.clone(), actions, endpoints, key, (clock.clone(), given.patience), parser);
         let (for_decider, for_executor) = (stopped.clone(), stopped.clone());
         engine.tasks.spawn(async move { decider.run(for_decider).await });
         engine.tasks.spawn(async move { executor.run(for_executor).await });

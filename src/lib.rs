@@ -6,10 +6,11 @@
 //! Three loops stand around one journal: [`intake`] writes what arrived, the [`decider`] writes what should happen, the [`executor`]
 //! writes what did happen. They never call each other. `ARCHITECTURE.md` follows one message through the house.
 
-// Leaves: names, time, what outgoing connections share, what a remote error means.
+// Leaves: names, time, what outgoing connections share, panics in words, what a remote error means.
 pub mod clock;
 pub mod ids;
 pub mod outgoing;
+pub mod panics;
 pub mod verdict;
 
 // Values: pure, without clock, without input and output.
@@ -20,6 +21,9 @@ pub mod text;
 
 // The rules: pure functions from a message to a plan.
 pub mod rules;
+
+// Where content from outside is parsed.
+pub mod parsing;
 
 // What is remembered, and the two doors to the world.
 pub mod endpoints;

@@ -1,6 +1,8 @@
 //! Stories on the whole program, one file a theme.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
 
+mod children;
+mod deaths;
 #[cfg(target_os = "linux")]
 mod disk;
 mod endpoints;

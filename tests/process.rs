@@ -48,7 +48,7 @@ pub fn sim(dir: &Path) -> (Process, String) {
     (Process(child), base)
 }
 
-fn run(dir: &Path) -> Process {
+pub fn run(dir: &Path) -> Process {
     Process(postroom(dir, &["run"]).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap())
 }
 
@@ -70,7 +70,7 @@ pub fn configure(dir: &Path, sim: &str, receiver: &Receiver) {
     }
 }
 
-async fn get(url: &str) -> Value {
+pub async fn get(url: &str) -> Value {
     reqwest::get(url).await.unwrap().json().await.unwrap()
 }
 

@@ -10,6 +10,7 @@ use postroom::daemon::{Daemon, Given, Reload};
 use postroom::executor::Patience;
 use postroom::ids::{EndpointName, MailboxName};
 use postroom::journal::{Counts, MessageLine};
+use postroom::parsing::{Limits, Parsing};
 use postroom::simulator::{MailboxSeed, Options, Receiver, ReceiverOptions, Simulator};
 use serde_json::{Value, json};
 
@@ -23,6 +24,7 @@ pub struct World {
     pub receiver: Receiver,
     pub config: Config,
     pub patience: Patience,
+    pub parsing: Parsing,
     pub engine: Option<Daemon>,
     clock: Clock,
     dir: tempfile::TempDir,
@@ -90,7 +92,8 @@ impl World {
             index: Duration::from_millis(200),
             ..Patience::default()
         };
-        Self { tenant, receiver, config, patience, engine: None, clock, dir }
+        let parsing = in_children(Limits::default());
+        Self { tenant, receiver, config, patience, parsing, engine: None, clock, dir }
     }
 
     /// A world with its engine started.
@@ -105,7 +108,8 @@ impl World {
     }
 
     pub fn given(&self) -> Given {
-        Given { clock: self.clock.clone(), patience: self.patience.clone(), reload: Reload::Cases }
+        let (clock, patience, parsing) = (self.clock.clone(), self.patience.clone(), self.parsing.clone());
+        Given { clock, patience, reload: Reload::Cases, parsing }
     }
 
     pub async fn stop(&mut self) {
@@ -209,6 +213,11 @@ impl World {
     pub fn posted(&self) -> Vec<Value> {
         self.receiver.received().into_iter().map(|received| received.body).collect()
     }
+}
+
+/// Content is parsed as in `run`, within these limits.
+pub fn in_children(limits: Limits) -> Parsing {
+    Parsing::Children { program: env!("CARGO_BIN_EXE_postroom").into(), limits }
 }
 
 pub fn write(path: &Path, text: &str) {

@@ -16,6 +16,7 @@ use crate::executor::Patience;
 use crate::ids::MailboxName;
 use crate::journal::{Journal, MessageLine};
 use crate::mail::Content;
+use crate::parsing::Parsing;
 use crate::replay;
 use crate::simulator::{AskReply, MailboxSeed, Options, Receiver, ReceiverOptions, Simulator, Strangers};
 
@@ -106,7 +107,8 @@ async fn show(args: &DemoArgs, mut config: Config, samples: Vec<Sample>) -> anyh
         endpoint.sign.clear();
         (endpoint.client_certificate, endpoint.ca) = (None, None);
     }
-    let given = Given { clock: clock.clone(), patience: Patience::default(), reload: Reload::Compiles };
+    let parsing = Parsing::in_children().context("this program cannot be found")?;
+    let given = Given { clock: clock.clone(), patience: Patience::default(), reload: Reload::Compiles, parsing };
     let mut engine = Daemon::start(&config, given).await.map_err(super::run::start_error)?;
     let ended = if args.once {
         tokio::select! {

@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod explain;
 mod parked;
+mod parse_child;
 mod plan;
 mod replay;
 mod run;
@@ -76,6 +77,9 @@ enum Command {
     Parked(parked::ParkedArgs),
     /// Run the simulated tenant alone.
     Sim(sim::SimArgs),
+    /// Parse messages for the process that started it.
+    #[command(hide = true)]
+    ParseChild(parse_child::ParseChildArgs),
 }
 
 /// Runs the command and gives its exit code.
@@ -91,6 +95,7 @@ pub fn main(arguments: &Arguments) -> ExitCode {
         Command::Explain(args) => configured(config, |config| explain::run(args, config)),
         Command::Parked(args) => configured(config, |config| parked::run(args, config)),
         Command::Sim(args) => sim::run(args),
+        Command::ParseChild(args) => parse_child::run(args),
     };
     ended
         .unwrap_or_else(|error| {

@@ -6,6 +6,7 @@ use super::{Exit, OutsideError, tell};
 use crate::clock::Clock;
 use crate::daemon::{Daemon, Given, Reload};
 use crate::executor::Patience;
+use crate::parsing::Parsing;
 
 /// How long calls under way may take to end once the process is asked to stop.
 const STOP_MAX: std::time::Duration = std::time::Duration::from_secs(18);
@@ -26,7 +27,8 @@ pub(super) fn run(args: &RunArgs, path: &Path) -> anyhow::Result<Exit> {
         anyhow::anyhow!("the configuration cannot be used\n{}", lines.join("\n"))
     })?;
     let reload = if args.skip_cases { Reload::Compiles } else { Reload::Cases };
-    let given = Given { clock: Clock::system(), patience: Patience::default(), reload };
+    let parsing = Parsing::in_children().map_err(|error| OutsideError(format!("this program cannot be found: {error}")))?;
+    let given = Given { clock: Clock::system(), patience: Patience::default(), reload, parsing };
     let runtime = super::runtime()?;
     let ended = runtime.block_on(async {
         let mut engine = Daemon::start(&config, given).await.map_err(start_error)?;

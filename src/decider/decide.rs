@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinError;
+
 use super::{DECISIONS_MAX, DecidedMailbox, Decider};
 use crate::graph::ErrorKind;
 use crate::ids::MailboxName;
-use crate::journal::{Journal, JournalError, Recorded, Undecided, Undone};
-use crate::mail::{Content, Message};
+use crate::journal::{Journal, JournalError, Recorded, Row, Undecided, Undone};
+use crate::mail::Message;
+use crate::panics;
+use crate::parsing::Unparsed;
 use crate::plan::{Answers, Question};
 use crate::rules::{self, Decided, Decision, Input, Memory, RuleSet, codes};
 use crate::verdict::Verdict;
@@ -49,8 +53,21 @@ pub(super) enum Answered {
 }
 
 impl Decider {
-    /// Decides one message, or puts it off.
-    pub(super) async fn decide(&self, undecided: Undecided) -> Result<(), JournalError> {
+    /// Decides one message, or puts it off. A panic stays with it: the message is parked, the others go on.
+    pub(super) async fn decide_whole(&self, undecided: Undecided) -> (Row, Result<(), JournalError>) {
+        let row = undecided.row;
+        let decided = match panics::caught(self.decide(undecided)).await {
+            Ok(decided) => decided,
+            Err(panic) => {
+                let reason = format!("the program failed while it decided: {panic}");
+                tracing::error!(message = row.0, %reason, "the message is parked, the others go on");
+                self.journal.record_undone(row, None, Undone::Parked(reason)).await
+            }
+        };
+        (row, decided)
+    }
+
+    async fn decide(&self, undecided: Undecided) -> Result<(), JournalError> {
         let row = undecided.row;
         let Some(mailbox) = self.mailboxes.get(&undecided.mailbox) else {
             let reason = format!("mailbox `{}` is not in the configuration", undecided.mailbox);
@@ -63,7 +80,7 @@ impl Decider {
         }
         for _ in 0..RUNS_MAX {
             let set = mailbox.rules.current();
-            let decided = self.run_rules(&set, &message, &answers, &undecided.mailbox).await;
+            let decided = self.run_rules(&set, &message, &answers, &undecided).await;
             let undone = match decided.decision {
                 Decision::Waiting(Question::Content) => match self.fetch(mailbox, &undecided, &mut message).await? {
                     Answered::Again => continue,
@@ -95,11 +112,11 @@ impl Decider {
     }
 
     /// Runs the rules on a thread that may block; once more alone when they ran out of time.
-    async fn run_rules(&self, set: &Arc<RuleSet>, message: &Message, answers: &Answers, mailbox: &MailboxName) -> Decided {
-        let decided = self.run_once(set, message, answers, mailbox, 1).await;
+    async fn run_rules(&self, set: &Arc<RuleSet>, message: &Message, answers: &Answers, undecided: &Undecided) -> Decided {
+        let decided = self.run_once(set, message, answers, undecided, 1).await;
         match &decided.decision {
             Decision::Faulted(fault) if fault.code == codes::WALL_TIME => {
-                self.run_once(set, message, answers, mailbox, DECISIONS_MAX).await
+                self.run_once(set, message, answers, undecided, DECISIONS_MAX).await
             }
             _ => decided,
         }
@@ -110,22 +127,18 @@ impl Decider {
         set: &Arc<RuleSet>,
         message: &Message,
         answers: &Answers,
-        mailbox: &MailboxName,
+        undecided: &Undecided,
         permits: u32,
     ) -> Decided {
-        let permit = self.running.acquire_many(permits).await;
-        let stopwatch = self.clock.stopwatch();
-        let input = Input {
-            message: Arc::new(message.clone()),
-            answers: Arc::new(answers.clone()),
-            memory: Arc::new(MailboxMemory { journal: self.journal.clone(), mailbox: mailbox.clone() }),
-            now: self.clock.now(),
-            expired: Arc::new(move || stopwatch.elapsed() > RUN_MAX),
+        let memory = MailboxMemory { journal: self.journal.clone(), mailbox: undecided.mailbox.clone() };
+        let (message, answers) = (Arc::new(message.clone()), Arc::new(answers.clone()));
+        let (set, clock) = (Arc::clone(set), self.clock.clone());
+        let run = move || {
+            let stopwatch = clock.stopwatch();
+            let expired = Arc::new(move || stopwatch.elapsed() > RUN_MAX);
+            rules::decide(&set, &Input { message, answers, memory: Arc::new(memory), now: clock.now(), expired })
         };
-        let set = Arc::clone(set);
-        let decided = tokio::task::spawn_blocking(move || rules::decide(&set, &input)).await;
-        drop(permit);
-        decided.unwrap_or_else(|panic| Decided {
+        self.work(undecided, permits, run).await.unwrap_or_else(|panic| Decided {
             decision: Decision::Parked {
                 reason: format!("the rules could not be run: {panic}"),
                 rule: None,
@@ -136,6 +149,26 @@ impl Decider {
             trace: Vec::new(),
             notes: Vec::new(),
         })
+    }
+
+    /// Work that may take long or kill the process, on a thread that may block: with its mark around it, and with no other beside it
+    /// where the process has died during this message's work before.
+    async fn work<T: Send + 'static>(
+        &self,
+        undecided: &Undecided,
+        permits: u32,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        let permits = if undecided.deaths > 0 { DECISIONS_MAX } else { permits };
+        let permit = self.running.acquire_many(permits).await;
+        let (deciding, row) = (self.deciding.clone(), undecided.row);
+        let done = tokio::task::spawn_blocking(move || {
+            let _mark = deciding.mark(row);
+            work()
+        });
+        let done = done.await;
+        drop(permit);
+        done
     }
 
     /// Answers the first of the questions.
@@ -150,9 +183,9 @@ impl Decider {
         };
         match mailbox.graph.mime(id).await {
             Ok(raw) => {
-                let parsed = tokio::task::spawn_blocking(move || Content::parse(raw)).await;
-                match parsed {
-                    Ok(content) => {
+                let parser = self.parser.clone();
+                match self.work(undecided, 1, move || parser.parse(raw)).await {
+                    Ok(Ok(content)) => {
                         let defects: Vec<String> = content.defects().iter().map(ToString::to_string).collect();
                         if !defects.is_empty() {
                             self.journal.record_defects(undecided.row, defects).await?;
@@ -160,6 +193,10 @@ impl Decider {
                         *message = message.clone().with_content(Arc::new(content));
                         Ok(Answered::Again)
                     }
+                    Ok(Err(unparsed @ Unparsed::NoChild(_))) => {
+                        self.put_off(undecided, Verdict::Retry, unparsed.to_string()).await
+                    }
+                    Ok(Err(unparsed)) => self.end(undecided, Undone::Parked(unparsed.to_string())).await,
                     Err(panic) => self.end(undecided, Undone::Parked(format!("the content could not be parsed: {panic}"))).await,
                 }
             }
@@ -215,5 +252,63 @@ impl Decider {
         };
         self.journal.put_off(undecided.row, after, reason).await?;
         Ok(Answered::Written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeMap;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::endpoints::Endpoints;
+    use crate::journal::InstanceKey;
+    use crate::journal::{Deciding, Row};
+    use crate::mail::Envelope;
+    use crate::parsing::{Parser, Parsing};
+
+    fn undecided(row: i64, deaths: u32) -> Undecided {
+        let mailbox = MailboxName::new("invoices");
+        Undecided { row: Row(row), mailbox, envelope: Envelope::default(), answers: Answers::new(), tries: 0, deaths }
+    }
+
+    #[tokio::test]
+    async fn a_message_during_whose_work_the_process_died_is_worked_on_with_no_other_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let journal = Journal::open(&dir.path().join("a.db"), clock.clone()).unwrap();
+        let endpoints = Arc::new(Endpoints::new(Vec::new(), clock.clone()).unwrap());
+        let deciding = Deciding::take_up(&journal).await.unwrap();
+        let key = InstanceKey::beside(journal.path()).unwrap();
+        let parser = Parser::new(Parsing::Here);
+        let idle = (clock, Duration::from_secs(1));
+        let decider = Decider::new(journal, BTreeMap::new(), (endpoints, key), idle, (parser, deciding));
+        let (at_work, together) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let work = |row: i64| {
+            let (decider, at_work, together) = (&decider, Arc::clone(&at_work), Arc::clone(&together));
+            let deaths = u32::from(row % 5 == 0);
+            async move {
+                let work = move || {
+                    let beside = at_work.fetch_add(1, Ordering::SeqCst);
+                    let mut most = beside;
+                    for _ in 0..200 {
+                        most = most.max(at_work.load(Ordering::SeqCst) - 1);
+                        std::thread::yield_now();
+                    }
+                    at_work.fetch_sub(1, Ordering::SeqCst);
+                    together.fetch_max(most, Ordering::SeqCst);
+                    most
+                };
+                let beside = decider.work(&undecided(row, deaths), 1, work).await.unwrap();
+                assert!(deaths == 0 || beside == 0, "{beside} were beside message {row}");
+            }
+        };
+        join_all((1..=60).map(work)).await;
+        assert!(together.load(Ordering::SeqCst) > 0, "the others run side by side");
     }
 }

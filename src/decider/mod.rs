@@ -21,7 +21,8 @@ use crate::clock::Clock;
 use crate::endpoints::Endpoints;
 use crate::graph;
 use crate::ids::MailboxName;
-use crate::journal::{InstanceKey, Journal, JournalError};
+use crate::journal::{Deciding, InstanceKey, Journal, JournalError, Undecided};
+use crate::parsing::Parser;
 
 /// Messages decided at the same time.
 const DECISIONS_MAX: u32 = 8;
@@ -46,7 +47,10 @@ pub struct Decider {
     clock: Clock,
     /// The longest wait before the journal is asked again: a person's word arrives without ringing our bell.
     idle: Duration,
-    /// All permits together are needed to run a script alone.
+    parser: Parser,
+    /// Where it stands which messages are at work, should the process die of one.
+    deciding: Deciding,
+    /// Needed to parse and to run rules; all permits together to do so with no other message beside.
     running: Semaphore,
 }
 
@@ -57,8 +61,10 @@ impl Decider {
         mailboxes: BTreeMap<MailboxName, DecidedMailbox>,
         (endpoints, key): (std::sync::Arc<Endpoints>, InstanceKey),
         (clock, idle): (Clock, Duration),
+        (parser, deciding): (Parser, Deciding),
     ) -> Self {
-        Self { journal, mailboxes, endpoints, key, clock, idle, running: Semaphore::new(DECISIONS_MAX as usize) }
+        let running = Semaphore::new(DECISIONS_MAX as usize);
+        Self { journal, mailboxes, endpoints, key, clock, idle, parser, deciding, running }
     }
 
     /// Decides until `stop` says so.
@@ -77,7 +83,7 @@ impl Decider {
                 is_full = !undecided.is_empty();
                 for message in undecided {
                     if decisions.len() < DECISIONS_MAX as usize && busy.insert(message.row) {
-                        decisions.push(async { (message.row, self.decide(message).await) });
+                        decisions.push(self.decide_whole(message));
                     }
                 }
             } else if decisions.is_empty() {
@@ -103,7 +109,7 @@ impl Decider {
         }
     }
 
-    async fn undecided(&self) -> Result<Vec<crate::journal::Undecided>, JournalError> {
+    async fn undecided(&self) -> Result<Vec<Undecided>, JournalError> {
         match self.journal.undecided(DECISIONS_MAX as usize * 2).await {
             Err(error) if error.is_passing() => Ok(Vec::new()),
             other => other,

@@ -9,6 +9,7 @@ use crate::graph::{Draft, DraftAttachment};
 use crate::ids::ActionId;
 use crate::journal::{ActionRow, Event, JournalError, Limits, Sent};
 use crate::mail::{Address, Audience, Content, answer_recipients, answer_references, answer_subject, one_line};
+use crate::parsing::Unparsed;
 use crate::plan::{Action, Forward, NewMail, Note, Reply, fill};
 
 /// Bytes of attachments that travel in the request that makes the draft, which Graph limits to 4 MB.
@@ -255,9 +256,13 @@ async fn content(executor: &Executor, work: &Work<'_>, action: &ActionRow) -> Re
             Obstacle::Event(Event::Deferred { after_ms: ms(executor.patience.retry(1)), reason: error.to_string() })
         }
     })?;
-    tokio::task::spawn_blocking(move || Content::parse(raw))
-        .await
-        .map_err(|panic| Obstacle::Never(format!("the content could not be parsed: {panic}")))
+    executor.parse(raw).await.map_err(|unparsed| match unparsed {
+        Unparsed::Message(_) => Obstacle::Never(unparsed.to_string()),
+        Unparsed::NoChild(_) => Obstacle::Event(Event::Deferred {
+            after_ms: ms(executor.patience.retry(action.failures + 1)),
+            reason: unparsed.to_string(),
+        }),
+    })
 }
 
 fn named(content: &Content, name: &str) -> Result<DraftAttachment, Obstacle> {

@@ -8,7 +8,9 @@ use super::call::Call;
 use super::schedule::{self, Next};
 use super::{Executor, ServedMailbox};
 use crate::graph::MessageState;
-use crate::journal::{ActionRow, Beginning, Begun, Event, JournalError, Limits, Pace, Row, Sent, Turn};
+use crate::ids::ActionId;
+use crate::journal::{ActionRow, Beginning, Begun, Event, JournalError, Limits, Pace, Row, Sent, Status, Turn};
+use crate::panics;
 
 /// A message at work.
 pub(super) struct Work<'a> {
@@ -53,7 +55,20 @@ impl Prepared {
 
 impl Executor {
     pub(super) async fn lane(&self, row: Row, stop: watch::Receiver<bool>) -> (Row, Result<(), JournalError>) {
-        (row, self.work_off(row, &stop).await)
+        let ended = match panics::caught(self.work_off(row, &stop)).await {
+            Ok(ended) => ended,
+            Err(panic) => self.leave_to_a_person(row, &panic).await,
+        };
+        (row, ended)
+    }
+
+    /// The program failed over this message: its action waits for a person, the other messages go on.
+    async fn leave_to_a_person(&self, row: Row, panic: &str) -> Result<(), JournalError> {
+        let reason = format!("the program failed while it worked on this: {panic}");
+        tracing::error!(message = row.0, %reason, "its action is put aside, the others go on");
+        let turn = self.journal.turn(row).await?;
+        let actions: Vec<_> = turn.actions.iter().map(|action| (action.id.clone(), action.status)).collect();
+        self.note(row, after_panic(&actions, &reason)).await
     }
 
     /// Goes on until nothing can be done now, or until the process is to end.
@@ -131,7 +146,7 @@ impl Executor {
     }
 
     /// Writes an outcome. What has happened must not be forgotten: on a full disk this waits for space.
-    async fn note(&self, row: Row, events: Vec<(crate::ids::ActionId, Event)>) -> Result<(), JournalError> {
+    async fn note(&self, row: Row, events: Vec<(ActionId, Event)>) -> Result<(), JournalError> {
         let mut told = false;
         loop {
             match self.journal.record(row, events.clone()).await {
@@ -153,9 +168,55 @@ impl Executor {
         let reason = format!("mailbox `{}` is not in the configuration", turn.mailbox);
         let after_ms = u64::try_from(self.patience.configuration.as_millis()).unwrap_or(u64::MAX);
         let event = match first.status {
-            crate::journal::Status::Unclear => Event::StillUnclear { after_ms, reason },
+            Status::Unclear => Event::StillUnclear { after_ms, reason },
             _ => Event::Deferred { after_ms, reason },
         };
         self.note(turn.row, vec![(first.id.clone(), event)]).await
+    }
+}
+
+/// What to write when the program failed over a message with these actions: those whose call was under way may have taken effect and
+/// are parked; without one, it is the first that has not ended.
+fn after_panic(actions: &[(ActionId, Status)], reason: &str) -> Vec<(ActionId, Event)> {
+    let reason = reason.to_owned();
+    let running: Vec<&ActionId> = actions.iter().filter(|(_, status)| *status == Status::Running).map(|(id, _)| id).collect();
+    if !running.is_empty() {
+        let parked = |id: &ActionId| [(id.clone(), Event::Interrupted), (id.clone(), Event::Parked { reason: reason.clone() })];
+        return running.into_iter().flat_map(parked).collect();
+    }
+    let event = match actions.first() {
+        Some((_, Status::Unclear)) => Event::Parked { reason },
+        Some((_, Status::Due | Status::Deferred)) => Event::Rejected { reason },
+        _ => return Vec::new(),
+    };
+    actions.first().map(|(id, _)| (id.clone(), event)).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::next_status;
+
+    #[test]
+    fn after_a_panic_the_action_at_work_waits_for_a_person_by_legal_moves_and_those_behind_it_stay() {
+        use Status::{Deferred, Due, Parked, Rejected, Running, Unclear};
+
+        let ended = |statuses: &[Status]| {
+            let ids: Vec<ActionId> = ["a", "b", "c"].into_iter().map(ActionId::from).collect();
+            let mut actions: Vec<_> = ids.into_iter().zip(statuses.iter().copied()).collect();
+            for (id, event) in after_panic(&actions.clone(), "why") {
+                let Some((_, status)) = actions.iter_mut().find(|(own, _)| *own == id) else { panic!("{id} is none of them") };
+                *status = next_status(*status, &event).unwrap_or_else(|illegal| panic!("{illegal}"));
+                assert!(*status == Status::Unclear || event.reason() == Some("why"));
+            }
+            actions.into_iter().map(|(_, status)| status).collect::<Vec<_>>()
+        };
+        assert_eq!(ended(&[Due, Due]), [Rejected, Due]);
+        assert_eq!(ended(&[Deferred, Due]), [Rejected, Due]);
+        assert_eq!(ended(&[Unclear, Due]), [Parked, Due]);
+        assert_eq!(ended(&[Running, Running, Due]), [Parked, Parked, Due]);
+        assert_eq!(ended(&[Rejected, Due]), [Rejected, Due]);
+        assert_eq!(ended(&[Parked, Due]), [Parked, Due]);
+        assert_eq!(ended(&[]), []);
     }
 }

@@ -28,6 +28,8 @@ use crate::endpoints::Endpoints;
 use crate::graph;
 use crate::ids::{MailboxName, RuleSetHash};
 use crate::journal::{Brake, InstanceKey, Journal, JournalError, Row};
+use crate::mail::Content;
+use crate::parsing::{Parser, Unparsed};
 use crate::templates::Templates;
 
 /// Messages worked on at the same time.
@@ -92,6 +94,7 @@ pub struct Executor {
     patience: Patience,
     templates: Mutex<HashMap<RuleSetHash, Arc<Templates>>>,
     held: Mutex<places::Held>,
+    parser: Parser,
 }
 
 impl Executor {
@@ -102,8 +105,10 @@ impl Executor {
         endpoints: std::sync::Arc<Endpoints>,
         key: InstanceKey,
         (clock, patience): (Clock, Patience),
+        parser: Parser,
     ) -> Self {
-        Self { journal, mailboxes, endpoints, key, clock, patience, templates: Mutex::default(), held: Mutex::default() }
+        let (templates, held) = (Mutex::default(), Mutex::default());
+        Self { journal, mailboxes, endpoints, key, clock, patience, templates, held, parser }
     }
 
     /// Works until `stop` says so, then finishes the calls that are under way.
@@ -198,6 +203,13 @@ impl Executor {
                 Ok(())
             }
         }
+    }
+
+    /// Parses a message for what an answer takes from it.
+    async fn parse(&self, raw: Vec<u8>) -> Result<Content, Unparsed> {
+        let parser = self.parser.clone();
+        let parsed = tokio::task::spawn_blocking(move || parser.parse(raw)).await;
+        parsed.unwrap_or_else(|panic| Err(Unparsed::Message(panic.to_string())))
     }
 
     /// The templates of the rule set that decided, from the journal's own copy of it.

@@ -116,7 +116,7 @@ impl Mailbox {
 
     /// Where the session goes on.
     async fn expected(&self, url: &Url) -> Result<usize, GraphError> {
-        let call = self.open_call(STATUS, Method::GET, url, HeaderMap::new())?;
+        let call = self.open_call(STATUS, Method::GET, url, HeaderMap::new());
         let answer = self.make_open(call, None).await?;
         self.next_offset(&answer, 0)
     }
@@ -134,7 +134,7 @@ impl Mailbox {
             }
         }
         let end = part.end;
-        let call = self.open_call(UPLOAD, Method::PUT, url, headers)?;
+        let call = self.open_call(UPLOAD, Method::PUT, url, headers);
         let answer = self.make_open(call, Some(bytes[part].to_vec())).await?;
         // The last part is answered without a body.
         if end == bytes.len() { Ok(end) } else { self.next_offset(&answer, end) }

@@ -107,9 +107,9 @@ impl Mailbox {
         method: Method,
         url: &Url,
         headers: HeaderMap,
-    ) -> Result<OpenCall, GraphError> {
+    ) -> OpenCall {
         let timeout = self.transport.timeout().saturating_mul(4);
-        Ok(OpenCall { name, method, url: url.clone(), headers, timeout })
+        OpenCall { name, method, url: url.clone(), headers, timeout }
     }
 
     pub(super) async fn make_open(&self, call: OpenCall, body: Option<Vec<u8>>) -> Result<Bytes, GraphError> {

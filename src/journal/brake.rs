@@ -144,7 +144,7 @@ impl Journal {
     /// # Errors
     /// The database cannot be read.
     pub async fn held_rules(&self) -> Result<Vec<HeldRules>, JournalError> {
-        self.look(|connection| held_rules(connection)).await
+        self.look(held_rules).await
     }
 }
 

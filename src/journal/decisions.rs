@@ -26,6 +26,8 @@ pub struct Undecided {
     pub answers: Answers,
     /// How often a decision was put off.
     pub tries: u32,
+    /// How often the process died while it read the message or ran its rules.
+    pub deaths: u32,
 }
 
 /// How recording a plan ended.
@@ -64,7 +66,7 @@ impl Journal {
         let now = self.now_ms();
         self.look(move |connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT id, mailbox, graph_id, envelope, tries FROM message
+                "SELECT id, mailbox, graph_id, envelope, tries, deaths FROM message
                  WHERE status = 'seen' AND look_at <= ? ORDER BY look_at, id LIMIT ?",
             )?;
             let rows = statement.query_map(params![now, i64::try_from(limit).unwrap_or(i64::MAX)], undecided)?;
@@ -264,6 +266,7 @@ fn undecided(row: &SqlRow<'_>) -> rusqlite::Result<(Undecided, String, String)> 
         envelope: Envelope::default(),
         answers: Answers::new(),
         tries: row.get(4)?,
+        deaths: row.get(5)?,
     };
     Ok((message, row.get(2)?, row.get(3)?))
 }

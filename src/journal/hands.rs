@@ -165,7 +165,7 @@ fn speak_of_message(connection: &Connection, name: &str, word: &Word, now: i64) 
         Word::Done { by } => ("none", "done_by_hand", by, "counts as done"),
     };
     let changed = connection.execute(
-        "UPDATE message SET status = ?, look_at = ?, tries = 0, changed_at = ? WHERE id = ? AND status IN ('parked', 'faulted')",
+        "UPDATE message SET status = ?, look_at = ?, tries = 0, deaths = 0, changed_at = ? WHERE id = ? AND status IN ('parked', 'faulted')",
         params![status, now, now, row.0],
     )?;
     if changed == 0 {

@@ -415,3 +415,70 @@ async fn changed_rules_that_touch_few_messages_are_trusted_after_their_first_eff
         assert_eq!(begin_first(&desk, row).await, Begun::Started);
     }
 }
+
+/// What a process that dies now leaves behind: its marks, never removed.
+async fn die_over(desk: &Desk, rows: &[Row]) {
+    let deciding = Deciding::take_up(&desk.journal).await.unwrap();
+    for row in rows {
+        std::mem::forget(deciding.mark(*row));
+    }
+}
+
+impl Desk {
+    /// Each message's status and deaths, by row.
+    async fn deaths(&self) -> Vec<(String, u32)> {
+        let waiting = self.journal.undecided(10).await.unwrap();
+        let deaths = |row: i64| waiting.iter().find(|message| message.row == Row(row)).map_or(0, |message| message.deaths);
+        let lines = self.journal.newest(10).await.unwrap();
+        lines.iter().rev().map(|line| (line.status.clone(), deaths(line.row))).collect()
+    }
+
+    fn marks(&self) -> String {
+        std::fs::read_to_string(self.journal.path().with_extension("db.deciding")).unwrap()
+    }
+}
+
+fn seen(deaths: u32) -> (String, u32) {
+    ("seen".to_owned(), deaths)
+}
+
+#[tokio::test]
+async fn a_message_during_whose_work_the_process_died_three_times_is_parked_and_the_others_are_not() {
+    let desk = desk();
+    desk.arrive(vec![mail("AAk=", "<7@fabrikam.com>"), mail("AAl=", "<8@fabrikam.com>")]).await;
+    let rows: Vec<Row> = desk.journal.undecided(10).await.unwrap().iter().map(|message| message.row).collect();
+    die_over(&desk, &rows).await;
+    die_over(&desk, &rows[..1]).await;
+    assert_eq!(desk.deaths().await, [seen(1), seen(1)]);
+    die_over(&desk, &rows[..1]).await;
+    assert_eq!(desk.deaths().await, [seen(2), seen(1)]);
+    drop(Deciding::take_up(&desk.journal).await.unwrap());
+    assert_eq!(desk.deaths().await, [("parked".to_owned(), 0), seen(1)]);
+    let story = desk.journal.story("<7@fabrikam.com>").await.unwrap();
+    let events: Vec<&str> = story.lines.iter().map(|line| line.event.as_str()).collect();
+    assert_eq!(events, ["seen", "process_died", "process_died", "process_died", "parked"]);
+    assert_eq!(story.lines[2].detail, json!({ "times": 2 }));
+    assert!(story.message.reason.unwrap().starts_with("3 times the process died while it read this message or ran its rules"));
+
+    // What has been counted is not counted again, and a person's word begins anew.
+    drop(Deciding::take_up(&desk.journal).await.unwrap());
+    desk.journal.speak("<7@fabrikam.com>", Word::Retry { by: "ana".into() }).await.unwrap();
+    assert_eq!(desk.deaths().await, [seen(0), seen(1)]);
+}
+
+#[tokio::test]
+async fn a_mark_stands_as_long_as_its_work_and_its_line_is_used_again() {
+    let desk = desk();
+    let deciding = Deciding::take_up(&desk.journal).await.unwrap();
+    let (first, second) = (deciding.mark(Row(7)), deciding.mark(Row(8)));
+    assert_eq!(desk.marks(), format!("{:020}\n{:020}\n", 7, 8));
+    drop(first);
+    let third = deciding.mark(Row(i64::MAX));
+    assert_eq!(desk.marks(), format!("{:020}\n{:020}\n", i64::MAX, 8));
+    drop((second, third));
+    assert_eq!(desk.marks().trim(), "");
+    // A message that was decided since, or of which the journal knows nothing, is nobody's death.
+    std::mem::forget(deciding.mark(Row(99)));
+    drop(Deciding::take_up(&desk.journal).await.unwrap());
+    assert_eq!(desk.marks(), "");
+}

@@ -9,6 +9,7 @@ use super::attachment::Attachment;
 use super::defect::Defect;
 use super::envelope::{Envelope, Header};
 use super::html::{self, Link};
+use super::message::Message;
 use super::parse::{self, Parsed, Part};
 use super::quoted::Split;
 use super::source::Source;
@@ -33,6 +34,9 @@ pub struct Content {
     attachments: OnceLock<Vec<Attachment>>,
 }
 
+/// Gives the mail that the part at that place is, if it is one.
+pub(super) type Attached<'a> = &'a mut dyn FnMut(usize, &Attachment) -> Option<Message>;
+
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Content").field("bytes", &self.raw().len()).field("defects", &self.defects).finish_non_exhaustive()
@@ -56,6 +60,10 @@ impl Content {
         let mut defects = Vec::new();
         let source = Source::new(raw, &mut defects);
         let parsed = parse::parse(&source, &mut defects);
+        Self::of(source, parsed, defects, depth)
+    }
+
+    fn of(source: Source, parsed: Parsed, defects: Vec<Defect>, depth: u8) -> Self {
         Self {
             source: Arc::new(source),
             parsed,
@@ -70,6 +78,31 @@ impl Content {
             links: OnceLock::new(),
             language: OnceLock::new(),
             attachments: OnceLock::new(),
+        }
+    }
+
+    /// What [`Content::into_parsed`] gave, with its bytes and the mails attached in it: nothing is parsed again.
+    pub(super) fn from_parsed(raw: Vec<u8>, depth: u8, (parsed, defects): (Parsed, Vec<Defect>), attached: Attached<'_>) -> Self {
+        // What is odd about the bytes was told when they were parsed; here they are only repaired the same way.
+        let mut content = Self::of(Source::new(raw, &mut Vec::new()), parsed, defects, depth);
+        let attachments = content.attachment_parts().map(|(index, part)| {
+            let attachment = Attachment::new(Arc::clone(&content.source), part, depth);
+            attachment.keep_mail(attached(index, &attachment));
+            attachment
+        });
+        content.attachments = OnceLock::from(attachments.collect::<Vec<_>>());
+        content
+    }
+
+    /// What parsing found, without the bytes.
+    pub(super) fn into_parsed(self) -> (Parsed, Vec<Defect>) {
+        (self.parsed, self.defects)
+    }
+
+    /// One attachment after another, each read from scratch by `read` and forgotten, so that what all of them hold never adds up.
+    pub(super) fn each_attachment(&self, mut read: impl FnMut(usize, Attachment)) {
+        for (index, part) in self.attachment_parts() {
+            read(index, Attachment::new(Arc::clone(&self.source), part, self.depth));
         }
     }
 
@@ -191,7 +224,12 @@ impl Content {
     }
 
     fn attached(&self) -> impl Iterator<Item = &Part> {
-        self.parsed.attachments.iter().filter_map(|&index| self.parsed.parts.get(index))
+        self.attachment_parts().map(|(_, part)| part)
+    }
+
+    /// The parts that are attachments, each with its place among all parts.
+    fn attachment_parts(&self) -> impl Iterator<Item = (usize, &Part)> {
+        self.parsed.attachments.iter().filter_map(|&index| Some((index, self.parsed.parts.get(index)?)))
     }
 
     /// All parts, for what reads reports.

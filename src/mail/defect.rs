@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// One oddity of a message, found while it was parsed. `Display` says it in a sentence a person understands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Defect {
     /// There is nothing in it, or only white space.
     Empty,

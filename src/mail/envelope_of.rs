@@ -16,7 +16,7 @@ const TEXT_MAX: usize = 10_000;
 const ADDRESSES_MAX: usize = 5_000;
 
 /// The fields of the header that make up an envelope.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Fields {
     pub(super) message_id: Option<String>,
     pub(super) subject: Option<String>,

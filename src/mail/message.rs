@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::attachment::Attachment;
 use super::content::Content;
 use super::envelope::{Envelope, Header};
 use crate::ids::MessageId;
@@ -36,10 +37,19 @@ impl Message {
         Self::from_content(Content::parse(raw), name)
     }
 
+    pub(super) fn of_attachment(content: Content, attachment: &Attachment) -> Self {
+        Self::from_content(content, attachment.name().unwrap_or("attached mail"))
+    }
+
     pub(super) fn from_content(content: Content, name: &str) -> Self {
         let envelope =
             Envelope { id: Some(MessageId::new(format!("file:{name}"))), folder: "Inbox".to_owned(), ..content.envelope() };
         Self { envelope, content: Some(Arc::new(content)) }
+    }
+
+    /// The content alone; `None` while somebody else holds it too.
+    pub(super) fn into_content(self) -> Option<Content> {
+        self.content.and_then(Arc::into_inner)
     }
 
     /// The content.

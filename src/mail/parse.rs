@@ -6,6 +6,8 @@ use std::sync::{LazyLock, OnceLock};
 
 use mail_parser::{HeaderName, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 
+use serde::{Deserialize, Serialize};
+
 use super::decode::{self, Encoding};
 use super::defect::Defect;
 use super::envelope_of::{self, Fields};
@@ -35,7 +37,7 @@ static PARSER: LazyLock<MessageParser> = LazyLock::new(|| {
 const DELIMITERS_MAX: usize = 100;
 
 /// A message's parts in document order, and which of them are what.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct Parsed {
     pub(super) parts: Vec<Part>,
     /// Parts to show as text, in order; HTML ones where nothing better is there.
@@ -67,7 +69,7 @@ impl Parsed {
 }
 
 /// What holds a part.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Parent {
     #[default]
     Other,
@@ -76,7 +78,7 @@ pub(super) enum Parent {
 }
 
 /// One leaf or branch of the MIME tree.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct Part {
     /// `type/subtype` in lower case.
     pub(super) content_type: String,
@@ -90,11 +92,12 @@ pub(super) struct Part {
     pub(super) encoding: Option<Encoding>,
     /// Where its encoded body stands in [`Source::bytes`].
     pub(super) range: Range<usize>,
+    #[serde(serialize_with = "super::crossing::kept", deserialize_with = "super::crossing::keep")]
     text: OnceLock<String>,
 }
 
 /// Content-Disposition (RFC 2183).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Disposition {
     #[default]
     Unsaid,

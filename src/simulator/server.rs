@@ -201,7 +201,7 @@ impl Simulator {
         let mailbox = tenant.mailboxes.get(&address.to_lowercase())?;
         let items = &mailbox.folders().find(|found| Some(found.key) == mailbox.folder_at(folder))?.items;
         let named = |key| mailbox.message(key).filter(|message| message.subject == subject).map(|_| key);
-        let key = items.iter().filter_map(|(_, key)| named(*key)).last()?;
+        let key = items.iter().rev().find_map(|(_, key)| named(*key))?;
         Some(mailbox.mime(key)?.to_vec())
     }
 

@@ -1,2 +1,2 @@
-INSERT INTO brake VALUES ('invoices', '7f3a91c', 'released', 0, NULL, 1764000000000);
-INSERT INTO fence VALUES ('', 1764000000000, 'the database is older than its witness');
+INSERT INTO message (id, mailbox, graph_id, folder, envelope, status, look_at, seen_at, changed_at, deaths)
+VALUES (2, 'invoices', 'AAkB=', 'Inbox', '{}', 'seen', 0, 1764000000000, 1764000000000, 2);

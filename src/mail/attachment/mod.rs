@@ -184,9 +184,22 @@ impl Attachment {
                 return None;
             }
             let content = Content::parse_within(self.bytes().to_vec(), self.depth + 1);
-            Some(Box::new(Message::from_content(content, self.name().unwrap_or("attached mail"))))
+            Some(Box::new(Message::of_attachment(content, self)))
         });
         mail.as_deref()
+    }
+
+    /// The attached mail alone.
+    pub(super) fn into_mail(self) -> Option<Message> {
+        // Opened if nobody has opened it yet.
+        self.mail()?;
+        self.mail.into_inner().flatten().map(|mail| *mail)
+    }
+
+    /// The mail that this is, parsed elsewhere; `None` keeps it from being parsed here.
+    pub(super) fn keep_mail(&self, mail: Option<Message>) {
+        // A mail that is there already is the same one.
+        let _ = self.mail.set(mail.map(Box::new));
     }
 
     fn format(&self) -> &Format {
