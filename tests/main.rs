@@ -10,6 +10,8 @@ mod faults;
 mod house;
 mod process;
 mod promises;
+mod proof;
+mod proven;
 mod questions;
 mod trouble;
 mod whole;

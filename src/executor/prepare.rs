@@ -55,7 +55,7 @@ impl Executor {
                     (None, _) => answer::prepare(self, work, action).await,
                 };
             }
-            Action::Move { folder } => self.prepare_move(work, action, folder).await,
+            Action::Move { folder } => self.prepare_move(work, folder).await,
             Action::Copy { folder } => Ok(Prepared::make("copy", Call::Copy { folder: folder.clone() })),
             Action::Delete => self.prepare_delete(work).await,
             _ => self.prepare_patch(work, actions).await,
@@ -127,15 +127,15 @@ impl Executor {
         Ok(Prepared::make("patch", Call::Patch { patch, if_match: etag }))
     }
 
-    /// Where the message is comes first: a person who moved it has decided.
-    async fn prepare_move(&self, work: &mut Work<'_>, action: &ActionRow, folder: &str) -> Result<Prepared, GraphError> {
+    /// Where the message is comes first: a person who moved it has decided, be it before our first attempt or between two.
+    async fn prepare_move(&self, work: &mut Work<'_>, folder: &str) -> Result<Prepared, GraphError> {
         let Some(state) = self.state(work).await? else { return Ok(gone()) };
         let graph = &work.mailbox.graph;
         if graph.folder(folder).await?.is_some_and(|to| to == state.folder) {
             return Ok(Prepared::Tell(Event::Withheld { reason: format!("it is in `{folder}` already") }));
         }
         let came_from = graph.folder(&work.turn.envelope.folder).await?;
-        if action.attempt == 0 && came_from.is_some_and(|from| from != state.folder) {
+        if came_from.is_some_and(|from| from != state.folder) {
             return Ok(Prepared::Tell(Event::Withheld { reason: "a person moved the message elsewhere first".to_owned() }));
         }
         Ok(Prepared::make("move", Call::Move { folder: folder.to_owned() }))

@@ -16,12 +16,15 @@ pub(super) enum Next {
     Nothing,
 }
 
-/// Chooses by order and time alone: the first action that is not done stands before all others.
+/// Chooses by order and time alone: the first action that is not done is performed before all others. What is unclear is looked at when
+/// its time has come, wherever it stands: neighbours that one call carried can part afterwards.
 pub(super) fn next(turn: &Turn, now: i64) -> Next {
     let Some(first) = turn.actions.first() else { return Next::Nothing };
-    match first.status {
-        Status::Unclear if first.due_at <= now => Next::Verify(0),
-        Status::Due | Status::Deferred if first.due_at <= now => Next::Perform(0..patch_length(turn, now).max(1)),
+    let unclear = |action: &crate::journal::ActionRow| action.status == Status::Unclear && action.due_at <= now;
+    match (turn.actions.iter().position(unclear), first.status) {
+        (Some(0), _) => Next::Verify(0),
+        (_, Status::Due | Status::Deferred) if first.due_at <= now => Next::Perform(0..patch_length(turn, now).max(1)),
+        (Some(position), _) => Next::Verify(position),
         _ => Next::Nothing,
     }
 }
@@ -111,6 +114,16 @@ mod tests {
             let held = turn(vec![action(0, moved(), status), action(1, category(), Status::Due)]);
             assert_eq!(next(&held, 100), Next::Nothing);
         }
+    }
+
+    #[test]
+    fn an_unclear_action_is_looked_at_while_the_one_before_it_waits_for_its_time() {
+        let waits = ActionRow { due_at: 900, ..action(0, category(), Status::Due) };
+        let parted = turn(vec![waits, action(1, Action::MarkRead, Status::Unclear), action(2, moved(), Status::Due)]);
+        assert_eq!(next(&parted, 100), Next::Verify(1));
+        let looked_at =
+            turn(vec![ActionRow { due_at: 900, ..action(0, category(), Status::Due) }, action(1, moved(), Status::Due)]);
+        assert_eq!(next(&looked_at, 100), Next::Nothing);
     }
 
     #[test]

@@ -61,6 +61,12 @@ pub struct ActionRow {
     pub due_at: i64,
 }
 
+/// What can be taken up: looks at what is unclear, and calls whose turn it is. Neighbours that one call carried may part afterwards:
+/// one that waits for an earlier one is not taken up before it.
+const OPEN: &str = "turn = 1 AND status IN ('due', 'deferred', 'unclear')
+     AND (status = 'unclear' OR NOT EXISTS (SELECT 1 FROM action b WHERE b.message = action.message AND b.epoch = action.epoch
+                                               AND b.ordinal < action.ordinal AND b.status <> 'done'))";
+
 impl Journal {
     /// Messages that have an action to perform or verify now, longest due first.
     ///
@@ -69,10 +75,8 @@ impl Journal {
     pub async fn due(&self, limit: usize) -> Result<Vec<Row>, JournalError> {
         let now = self.now_ms();
         self.look(move |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT message FROM action
-                 WHERE turn = 1 AND status IN ('due', 'deferred', 'unclear') AND due_at <= ? ORDER BY due_at LIMIT ?",
-            )?;
+            let mut statement = connection
+                .prepare_cached(&format!("SELECT message FROM action WHERE {OPEN} AND due_at <= ? ORDER BY due_at LIMIT ?"))?;
             let rows = statement.query_map(params![now, i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get(0).map(Row))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
@@ -86,7 +90,7 @@ impl Journal {
     pub async fn next_action_at(&self) -> Result<Option<i64>, JournalError> {
         self.look(|connection| {
             Ok(connection
-                .prepare_cached("SELECT min(due_at) FROM action WHERE turn = 1 AND status IN ('due', 'deferred', 'unclear')")?
+                .prepare_cached(&format!("SELECT min(due_at) FROM action WHERE {OPEN}"))?
                 .query_row([], |row| row.get(0))?)
         })
         .await

@@ -1,0 +1,281 @@
+//! A whole system in virtual time: tenant, receiver and engine on one runtime whose time passes only while everything waits, so that an
+//! hour of settling costs nothing and a run can be ended at any commit or effect.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use postroom::clock::Clock;
+use postroom::config::{Config, EndpointConfig, GraphAccess, MailboxConfig, SecretSetting, Tenant, Web};
+use postroom::daemon::{Daemon, Given, Reload};
+use postroom::executor::Patience;
+use postroom::ids::{EndpointName, MailboxName};
+use postroom::journal::{Journal, MessageLine, ParkedLine};
+use postroom::parsing::Parsing;
+use postroom::simulator::{Habit, MailboxSeed, Moods, Options, Receiver, ReceiverOptions, Simulator};
+use serde_json::Value;
+
+pub const MAILBOX: &str = "invoices@contoso.com";
+
+/// The longest virtual time in which everything must have come to its end: mail is given up after a day.
+const LONGEST: Duration = Duration::from_hours(30);
+
+/// After so long every mail that is still in a followed folder has been seen.
+const NOTHING_COMES: Duration = Duration::from_hours(2);
+
+/// Where databases lie: in memory where that can be, since a virtual day has many commits.
+fn scratch() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+}
+
+/// Runs `work` on a runtime of its own whose time is virtual.
+pub fn in_virtual_time<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .max_blocking_threads(1)
+        .thread_stack_size(postroom::rules::STACK_BYTES)
+        .build()
+        .unwrap();
+    runtime.block_on(work)
+}
+
+/// How the world around the engine behaves.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    pub seed: u64,
+    pub moods: Moods,
+    pub people: Vec<Habit>,
+    /// Faults for the tenant's door.
+    pub faults: Vec<Value>,
+    /// Faults for the receiver's door.
+    pub post_faults: Vec<Value>,
+}
+
+/// A tenant, a receiver, and an engine that can die.
+pub struct Lab {
+    pub tenant: Simulator,
+    pub receiver: Receiver,
+    pub clock: Clock,
+    config: Config,
+    engine: Arc<Mutex<Option<Daemon>>>,
+    _dir: tempfile::TempDir,
+}
+
+/// A point at which a process can die: right after something became durable, here or outside, and before anybody knew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point(pub u64);
+
+impl Lab {
+    pub async fn new(rules: &[(&str, &str)], around: &Surroundings) -> Self {
+        let dir = scratch();
+        let start: Timestamp = "2026-03-02T09:00:00Z".parse().unwrap();
+        let clock = Clock::of_runtime(start);
+        let options = Options {
+            mailboxes: vec![MailboxSeed { address: MAILBOX.into(), mail: Vec::new() }],
+            seed: around.seed,
+            moods: around.moods,
+            people: around.people.clone(),
+            ..Options::new(clock.clone())
+        };
+        let tenant = Simulator::start(options).await.unwrap();
+        let receiver = Receiver::start(ReceiverOptions::new("ERP", clock.clone())).await.unwrap();
+        for fault in &around.faults {
+            tenant.script(fault).unwrap();
+        }
+        for fault in &around.post_faults {
+            receiver.script(fault).unwrap();
+        }
+        for (path, text) in rules {
+            let path = dir.path().join("rules").join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let config = configuration(dir.path().to_owned(), &tenant, &receiver);
+        // Marks in mail follow from the key: with one of the seed's own, the same seed gives the same mail.
+        let key: Vec<u8> = (0..32).map(|n| u8::try_from((around.seed >> (n % 8)) & 0xff).unwrap_or(0)).collect();
+        std::fs::write(format!("{}.key", config.state.display()), key).unwrap();
+        Self { tenant, receiver, clock, config, engine: Arc::default(), _dir: dir }
+    }
+
+    pub async fn start(&self) {
+        // A day of waiting for what nobody will find again costs much and shows no more than six hours do.
+        let patience = Patience { idle: Duration::from_mins(5), confirm: Duration::from_hours(6), ..Patience::default() };
+        let given = Given { clock: self.clock.clone(), patience, reload: Reload::Compiles, parsing: Parsing::Here };
+        let engine = Daemon::start(&self.config, given).await.unwrap();
+        *self.engine.lock().unwrap() = Some(engine);
+    }
+
+    /// Ends the engine as a death would: nothing more is done, written or told.
+    pub async fn die(&self) {
+        let engine = self.engine.lock().unwrap().take();
+        let Some(engine) = engine else { return };
+        let journal = engine.journal().clone();
+        drop(engine);
+        // What was being written is on the disk or is not; the next process must not find this one's hand still on it.
+        journal.close().await;
+    }
+
+    pub async fn stop(&self) {
+        let engine = self.engine.lock().unwrap().take();
+        if let Some(engine) = engine {
+            engine.stop().await;
+        }
+    }
+
+    pub fn journal(&self) -> Option<Journal> {
+        self.engine.lock().unwrap().as_ref().map(|engine| engine.journal().clone())
+    }
+
+    pub fn deliver(&self, raw: &[u8]) {
+        self.tenant.deliver(MAILBOX, raw).unwrap();
+    }
+
+    /// Works until everything has its end, or until the point comes at which the process dies. Gives the points that went by.
+    pub async fn work(&self, messages: i64, death: Option<Point>) -> Worked {
+        let points = Arc::new(Mutex::new(0_u64));
+        let died = Arc::new(tokio::sync::Notify::new());
+        let watcher =
+            tokio::spawn(watch_points(self.bells(), Arc::clone(&points), (death, Arc::clone(&died)), Arc::clone(&self.engine)));
+        let settled = tokio::select! {
+            biased;
+            () = died.notified() => None,
+            settled = self.settle(messages) => Some(settled),
+        };
+        watcher.abort();
+        let points = *points.lock().unwrap();
+        match settled {
+            None => Worked::Died,
+            Some(true) => Worked::Settled(points),
+            Some(false) => Worked::Stuck,
+        }
+    }
+
+    fn bells(&self) -> Vec<tokio::sync::watch::Receiver<u64>> {
+        let journal = self.journal().map(|journal| journal.bell());
+        journal.into_iter().chain([self.tenant.effects(), self.receiver.effects()]).collect()
+    }
+
+    async fn settle(&self, messages: i64) -> bool {
+        let began = self.clock.stopwatch();
+        let mut pause = Duration::from_millis(500);
+        while began.elapsed() < LONGEST {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_mins(5));
+            let Some(journal) = self.journal() else { return false };
+            let counts = journal.counts().await.unwrap();
+            let confirmed = journal.next_confirmation_at().await.unwrap().is_none();
+            // What people took away before it was seen never comes.
+            let all_came = counts.messages >= messages || began.elapsed() > NOTHING_COMES;
+            if all_came && counts.undecided == 0 && counts.open == 0 && confirmed {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What the journal says of everything.
+    pub async fn told(&self) -> (Vec<MessageLine>, Vec<ParkedLine>) {
+        let journal = self.journal().unwrap();
+        (journal.newest(u32::MAX).await.unwrap(), journal.parked().await.unwrap())
+    }
+
+    pub async fn end(self) {
+        self.stop().await;
+        self.receiver.stop().await;
+        self.tenant.stop().await;
+    }
+}
+
+/// How a stretch of work ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worked {
+    /// Everything has its end; so many points went by.
+    Settled(u64),
+    /// The process died at the point asked for.
+    Died,
+    /// Something is still open after a virtual day.
+    Stuck,
+}
+
+/// Counts what becomes durable; at the point asked for, the engine is gone before it hears of it.
+async fn watch_points(
+    mut bells: Vec<tokio::sync::watch::Receiver<u64>>,
+    points: Arc<Mutex<u64>>,
+    (death, died): (Option<Point>, Arc<tokio::sync::Notify>),
+    engine: Arc<Mutex<Option<Daemon>>>,
+) {
+    for bell in &mut bells {
+        bell.borrow_and_update();
+    }
+    loop {
+        let rung = futures_util::future::select_all(bells.iter_mut().map(|bell| Box::pin(bell.changed()))).await.0;
+        if rung.is_err() {
+            return;
+        }
+        let count = {
+            let mut points = points.lock().unwrap();
+            *points += 1;
+            *points
+        };
+        if death == Some(Point(count)) {
+            let dead = engine.lock().unwrap().take();
+            if let Some(dead) = dead {
+                let journal = dead.journal().clone();
+                drop(dead);
+                journal.close().await;
+            }
+            died.notify_one();
+            return;
+        }
+    }
+}
+
+fn configuration(dir: PathBuf, tenant: &Simulator, receiver: &Receiver) -> Config {
+    let mut mailbox = MailboxConfig::new(MAILBOX, dir.join("rules"));
+    mailbox.poll = Duration::from_mins(15);
+    mailbox.create_folders = true;
+    mailbox.replies.per_minute = 10_000;
+    mailbox.replies.per_sender_per_day = 10_000;
+    let base = receiver.base_url();
+    let day = Some(Duration::from_hours(24 * 30));
+    let erp = EndpointConfig { idempotent: day, ..EndpointConfig::new(format!("{base}/erp")) };
+    let asked =
+        EndpointConfig { lookup: Some(format!("{base}/received/{{key}}")), ..EndpointConfig::new(format!("{base}/asked")) };
+    let once = EndpointConfig::new(format!("{base}/once"));
+    Config {
+        file: dir.join("postroom.toml"),
+        tenant: Tenant {
+            id: "contoso.onmicrosoft.com".into(),
+            client_id: "app".into(),
+            client_secret: SecretSetting::given("secret"),
+        },
+        graph: GraphAccess {
+            base_url: format!("{}/v1.0", tenant.base_url()),
+            login_url: tenant.base_url(),
+            ..GraphAccess::default()
+        },
+        mailboxes: BTreeMap::from([(MailboxName::new("invoices"), mailbox)]),
+        endpoints: BTreeMap::from([
+            (EndpointName::new("erp"), erp),
+            (EndpointName::new("asked"), asked),
+            (EndpointName::new("once"), once),
+        ]),
+        state: dir.join("postroom.db"),
+        web: Web { listen: ([127, 0, 0, 1], 0).into(), public_url: None },
+        warnings: Vec::new(),
+    }
+}
+
+/// A mail of a sender of its own.
+pub fn mail(number: usize, subject: &str) -> Vec<u8> {
+    format!(
+        "From: Ana <ana{number}@fabrikam.com>\r\nTo: {MAILBOX}\r\nSubject: {subject}\r\nDate: Mon, 2 Mar 2026 08:59:00 +0000\r\n\
+         Message-ID: <{number}@fabrikam.com>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nPlease.\r\n"
+    )
+    .into_bytes()
+}
