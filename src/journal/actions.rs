@@ -62,10 +62,11 @@ pub struct ActionRow {
 }
 
 /// What can be taken up: looks at what is unclear, and calls whose turn it is. Neighbours that one call carried may part afterwards:
-/// one that waits for an earlier one is not taken up before it.
+/// one that waits for an earlier one is not taken up before it. Mail that was accepted and came back later holds back nothing.
 const OPEN: &str = "turn = 1 AND status IN ('due', 'deferred', 'unclear')
      AND (status = 'unclear' OR NOT EXISTS (SELECT 1 FROM action b WHERE b.message = action.message AND b.epoch = action.epoch
-                                               AND b.ordinal < action.ordinal AND b.status <> 'done'))";
+                                               AND b.ordinal < action.ordinal
+                                               AND b.status <> 'done' AND b.result IS NULL))";
 
 impl Journal {
     /// Messages that have an action to perform or verify now, longest due first.
@@ -167,8 +168,8 @@ fn turn(connection: &Connection, row: Row) -> Result<Turn, StepError> {
         let ordinal = usize::try_from(row.get::<_, i64>(1)?).unwrap_or(usize::MAX);
         let status: String = row.get(3)?;
         let status = Status::parse(&status).ok_or_else(|| JournalError::Statement(format!("status `{status}` is not known")))?;
-        if status == Status::Done {
-            let result: Option<String> = row.get(10)?;
+        let result: Option<String> = row.get(10)?;
+        if status == Status::Done || result.is_some() {
             turn.results.insert(ordinal, result.map(|text| from_json(&text)).transpose()?.unwrap_or_default());
             turn.has_changed_message |= from_json::<PlannedAction>(&row.get::<_, String>(2)?)?.action.changes_message();
             continue;
@@ -247,7 +248,7 @@ pub(super) fn apply(connection: &Connection, row: Row, id: &ActionId, event: &Ev
         connection
             .prepare_cached(
                 "UPDATE action SET turn = 1, due_at = CASE status WHEN 'due' THEN ?2 ELSE due_at END WHERE id = (
-                     SELECT id FROM action WHERE message = ?1 AND status <> 'done'
+                     SELECT id FROM action WHERE message = ?1 AND status <> 'done' AND result IS NULL
                         AND epoch = (SELECT epoch FROM message WHERE id = ?1) ORDER BY ordinal LIMIT 1)
                  AND NOT EXISTS (SELECT 1 FROM message m JOIN brake b ON b.mailbox = m.mailbox AND b.rule_set = m.rule_set
                                   WHERE m.id = ?1 AND b.state = 'held')",

@@ -482,3 +482,20 @@ async fn a_mark_stands_as_long_as_its_work_and_its_line_is_used_again() {
     drop(Deciding::take_up(&desk.journal).await.unwrap());
     assert_eq!(desk.marks(), "");
 }
+
+#[tokio::test]
+async fn mail_that_comes_back_holds_back_nothing_that_comes_after_it() {
+    let desk = desk();
+    let (row, ids) = desk.planned(plan(&[reply(), Action::MarkRead, Action::Move { folder: "Done".into() }])).await;
+    desk.sent(row, &ids[0]).await;
+    desk.record(row, &ids[0], &[Event::Bounced { reason: "nobody there".into() }]).await;
+    assert_eq!((desk.journal.due(10).await.unwrap(), desk.statuses().await.as_str()), (vec![row], "rejected due due"));
+    let turn = desk.journal.turn(row).await.unwrap();
+    assert_eq!(turn.actions.iter().map(|action| action.ordinal).collect::<Vec<_>>(), [1, 2]);
+    desk.record(row, &ids[1], &[started(), Event::Done { result: Value::Null }]).await;
+    assert_eq!(desk.journal.due(10).await.unwrap(), [row]);
+    // A person wants it sent again: now it is first again.
+    desk.journal.speak(ids[0].as_str(), Word::Retry { by: "ana".into() }).await.unwrap();
+    let turn = desk.journal.turn(row).await.unwrap();
+    assert_eq!(turn.actions.iter().map(|action| action.ordinal).collect::<Vec<_>>(), [0, 2]);
+}
