@@ -149,3 +149,25 @@ async fn a_database_restored_from_a_backup_looks_for_each_effect_before_it_bring
         story.lines.iter().filter(|line| line.event == "doubted").filter_map(|line| line.detail["step"].as_str()).collect();
     assert_eq!(doubts, ["post", "create"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_comes_after_a_persons_is_withheld_and_its_draft_cleared_away() {
+    let rules = [
+        ("10-a.rhai", "//! Posts, then answers.\nfn then(mail) { post(\"erp\", #{ id: 1 }); reply(\"a.html\", #{}); }\n"),
+        ("templates/a.html", "<p>Thank you.</p>\n"),
+    ];
+    let mut world = World::new(&rules).await;
+    world.patience.posts = vec![Duration::from_millis(600)];
+    world.receiver.script(&json!({ "on": "post", "fault": "503", "times": 1 })).unwrap();
+    world.start().await;
+    world.deliver(&mail(1, "Hello", "x"));
+    world.until("the post is deferred", |_, lines| lines.iter().any(|line| statuses(line).contains(&"deferred"))).await;
+    let id = world.tenant.mailbox(MAILBOX).unwrap()["folders"]["Inbox"][0]["id"].as_str().unwrap().to_owned();
+    let url = format!("{}/sim/mailboxes/{MAILBOX}/messages/{id}/reply", world.tenant.base_url());
+    let answer = reqwest::Client::new().post(url).json(&json!({ "body": "I have it." })).send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    let lines = world.settled(1).await;
+    world.stop().await;
+    assert_eq!(lines[0].actions[1].reason.as_deref(), Some("a person has answered this conversation already"));
+    assert_eq!((world.count("sent"), world.count("draft_created"), world.count("draft_deleted")), (0, 1, 1));
+}
