@@ -15,7 +15,8 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System,
-    Runtime(Timestamp, tokio::time::Instant),
+    /// Where it began, and by how many milliseconds it was set anew.
+    Runtime(Timestamp, tokio::time::Instant, Arc<AtomicI64>),
     ByHand(Arc<AtomicI64>),
 }
 
@@ -27,7 +28,7 @@ impl Clock {
 
     /// The runtime's own time, from `start` on: where tokio's time is paused, it passes only while everything waits.
     pub fn of_runtime(start: Timestamp) -> Self {
-        Self(Source::Runtime(start, tokio::time::Instant::now()))
+        Self(Source::Runtime(start, tokio::time::Instant::now(), Arc::default()))
     }
 
     /// A clock that stands still until [`Clock::advance`] moves it. Waiting on it moves it at once.
@@ -39,7 +40,9 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         let ms = match &self.0 {
             Source::System => Timestamp::now().as_millisecond(),
-            Source::Runtime(start, begun) => start.as_millisecond().saturating_add(whole_ms(begun.elapsed())),
+            Source::Runtime(start, begun, set) => {
+                start.as_millisecond().saturating_add(whole_ms(begun.elapsed())).saturating_add(set.load(Ordering::SeqCst))
+            }
             Source::ByHand(ms) => ms.load(Ordering::SeqCst),
         };
         from_ms(ms)
@@ -49,6 +52,13 @@ impl Clock {
     pub fn advance(&self, by: Duration) {
         if let Source::ByHand(ms) = &self.0 {
             ms.fetch_add(whole_ms(by), Ordering::SeqCst);
+        }
+    }
+
+    /// Sets the runtime's clock forward, or back: no time passes, what it shows is another. Other clocks stay.
+    pub fn jump(&self, by_ms: i64) {
+        if let Source::Runtime(_, _, set) = &self.0 {
+            set.fetch_add(by_ms, Ordering::SeqCst);
         }
     }
 
@@ -67,7 +77,8 @@ impl Clock {
     pub fn stopwatch(&self) -> Stopwatch {
         match &self.0 {
             Source::System => Stopwatch::System(std::time::Instant::now()),
-            Source::Runtime(..) | Source::ByHand(_) => Stopwatch::ByClock(self.clone(), self.now()),
+            Source::Runtime(..) => Stopwatch::Runtime(tokio::time::Instant::now()),
+            Source::ByHand(_) => Stopwatch::ByClock(self.clone(), self.now()),
         }
     }
 }
@@ -77,6 +88,8 @@ impl Clock {
 pub enum Stopwatch {
     /// Measures by the machine's monotonic clock.
     System(std::time::Instant),
+    /// Measures by the runtime's time.
+    Runtime(tokio::time::Instant),
     /// Measures by a clock that is not the machine's.
     ByClock(Clock, Timestamp),
 }
@@ -86,10 +99,35 @@ impl Stopwatch {
     pub fn elapsed(&self) -> Duration {
         match self {
             Self::System(start) => start.elapsed(),
+            Self::Runtime(start) => start.elapsed(),
             Self::ByClock(clock, start) => {
                 Duration::from_millis(u64::try_from((clock.now().as_millisecond() - start.as_millisecond()).max(0)).unwrap_or(0))
             }
         }
+    }
+}
+
+/// Compares the time of day with the time that passes: they part when somebody sets the clock, or when the machine was asleep.
+#[derive(Debug)]
+pub struct JumpWatch {
+    clock: Clock,
+    shown: i64,
+    since: Stopwatch,
+}
+
+/// Differences up to this are a clock that is being corrected, and our own rounding.
+const JUMP_MIN_MS: i64 = 2_000;
+
+impl JumpWatch {
+    /// Compares from now on.
+    pub fn new(clock: &Clock) -> Self {
+        Self { clock: clock.clone(), shown: clock.now().as_millisecond(), since: clock.stopwatch() }
+    }
+
+    /// By how many milliseconds the clock was set forward (or back, below zero) since the comparison began.
+    pub fn jumped(&self) -> Option<i64> {
+        let by = self.clock.now().as_millisecond() - self.shown - whole_ms(self.since.elapsed());
+        (by.abs() > JUMP_MIN_MS).then_some(by)
     }
 }
 
@@ -100,4 +138,20 @@ fn whole_ms(span: Duration) -> i64 {
 /// The time `ms` milliseconds after 1970-01-01T00:00:00Z; the nearest representable one outside of jiff's range.
 pub fn from_ms(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or(if ms < 0 { Timestamp::MIN } else { Timestamp::MAX })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_shows_another_time_and_none_has_passed() {
+        let clock = Clock::of_runtime(Timestamp::UNIX_EPOCH);
+        let (watch, stopwatch) = (JumpWatch::new(&clock), clock.stopwatch());
+        clock.sleep(Duration::from_mins(1)).await;
+        assert_eq!((watch.jumped(), stopwatch.elapsed()), (None, Duration::from_mins(1)));
+        clock.jump(-3_600_000);
+        assert_eq!((watch.jumped(), stopwatch.elapsed()), (Some(-3_600_000), Duration::from_mins(1)));
+        assert_eq!(clock.now().as_millisecond(), -3_540_000);
+    }
 }

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::{AuthSetting, Config, MailboxConfig, ProfileSetting, SecretSetting};
 use crate::decider::{DecidedMailbox, Decider, Gate, LiveRules, RulesWatch, kept_files};
 use crate::endpoints::{Auth, EndpointError, EndpointSettings, Endpoints, OAuth2, Profile, SchemaFile, Tls};
-use crate::executor::{Executor, MissingFolders, Patience, ReplyBudget, SENDS_MAX, ServedMailbox};
+use crate::executor::{Executor, LeaseTrouble, Machine, MissingFolders, Patience, ReplyBudget, SENDS_MAX, ServedMailbox};
 use crate::graph::{Graph, GraphError, GraphSettings};
 use crate::ids::MailboxName;
 use crate::intake::{Follower, Health, Nudge};
@@ -35,6 +35,8 @@ pub struct Given {
     pub reload: Reload,
     /// Where content is parsed.
     pub parsing: Parsing,
+    /// By what name the leases on mailboxes know this process.
+    pub machine: Machine,
 }
 
 /// What an edited rule set must hold before it goes live.
@@ -131,12 +133,26 @@ impl Daemon {
             (clock.clone(), given.patience.idle),
             (parser.clone(), deciding),
         );
-        let executor = Executor::new(journal.clone(), actions, endpoints, key, (clock.clone(), given.patience), parser);
+        let leases = LeaseTrouble::default();
+        let executor = Executor::new(
+            journal.clone(),
+            actions,
+            endpoints,
+            (key, given.machine),
+            (clock.clone(), given.patience),
+            (parser, leases.clone()),
+        );
         let (for_decider, for_executor) = (stopped.clone(), stopped.clone());
         engine.tasks.spawn(async move { decider.run(for_decider).await });
         engine.tasks.spawn(async move { executor.run(for_executor).await });
         if let Some(listener) = listener {
-            let console = Console { journal, health, rules: Arc::new(move || shown.iter().map(rules_line).collect()), clock };
+            let console = Console {
+                journal,
+                health,
+                rules: Arc::new(move || shown.iter().map(rules_line).collect()),
+                leases: Arc::new(move || leases.all()),
+                clock,
+            };
             engine.tasks.spawn(async move {
                 if let Err(error) = web::serve(listener, console, stopped).await {
                     tracing::error!(%error, "the page is no longer served; the engine goes on");

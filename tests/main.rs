@@ -8,6 +8,7 @@ mod disk;
 mod endpoints;
 mod faults;
 mod house;
+mod lease;
 mod process;
 mod promises;
 mod proof;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use postroom::clock::Clock;
 use postroom::config::{Config, EndpointConfig, GraphAccess, MailboxConfig, SecretSetting, Tenant, Web};
 use postroom::daemon::{Daemon, Given, Reload};
-use postroom::executor::Patience;
+use postroom::executor::{Machine, Patience};
 use postroom::ids::{EndpointName, MailboxName};
 use postroom::journal::{Counts, MessageLine};
 use postroom::parsing::{Limits, Parsing};
@@ -26,7 +26,9 @@ pub struct World {
     pub patience: Patience,
     pub parsing: Parsing,
     pub engine: Option<Daemon>,
-    clock: Clock,
+    pub clock: Clock,
+    /// Where the engine runs; a start later in the story is another process there.
+    pub boot: String,
     dir: tempfile::TempDir,
 }
 
@@ -38,9 +40,19 @@ impl World {
 
     /// The same by another clock.
     pub async fn at(rules: &[(&str, &str)], clock: Clock) -> Self {
+        Self::with(rules, &[MAILBOX], clock).await
+    }
+
+    /// A tenant with these mailboxes, the first of them configured.
+    pub async fn with_mailboxes(rules: &[(&str, &str)], addresses: &[&str]) -> Self {
+        Self::with(rules, addresses, Clock::system()).await
+    }
+
+    async fn with(rules: &[(&str, &str)], addresses: &[&str], clock: Clock) -> Self {
+        let seed = |address: &&str| MailboxSeed { address: (*address).to_owned(), mail: Vec::new() };
         let dir = tempfile::tempdir().unwrap();
         let options = Options {
-            mailboxes: vec![MailboxSeed { address: MAILBOX.into(), mail: Vec::new() }],
+            mailboxes: addresses.iter().map(seed).collect(),
             sent_delay: Duration::from_millis(20),
             ..Options::new(clock.clone())
         };
@@ -90,10 +102,12 @@ impl World {
             give_up: Duration::from_secs(5),
             configuration: Duration::from_millis(100),
             index: Duration::from_millis(200),
+            lease_settle: Duration::from_millis(200),
+            lease_look: Duration::from_millis(100),
             ..Patience::default()
         };
         let parsing = in_children(Limits::default());
-        Self { tenant, receiver, config, patience, parsing, engine: None, clock, dir }
+        Self { tenant, receiver, config, patience, parsing, engine: None, clock, boot: "first boot".to_owned(), dir }
     }
 
     /// A world with its engine started.
@@ -109,7 +123,7 @@ impl World {
 
     pub fn given(&self) -> Given {
         let (clock, patience, parsing) = (self.clock.clone(), self.patience.clone(), self.parsing.clone());
-        Given { clock, patience, reload: Reload::Cases, parsing }
+        Given { clock, patience, reload: Reload::Cases, parsing, machine: Machine::booted(&self.boot) }
     }
 
     pub async fn stop(&mut self) {
@@ -158,13 +172,17 @@ impl World {
         .await
     }
 
-    /// The effects on the tenant that the engine brought about, in order: `moved`, `patched` …
+    /// The effects on the tenant that the engine brought about, in order: `moved`, `patched` … Without our own folder and its lease.
     pub fn effects(&self) -> Vec<String> {
         let ledger = self.tenant.ledger();
         let entries = ledger.as_array().unwrap();
         let ours = entries
             .iter()
-            .filter(|entry| entry["effect"] != "delivered" && entry["by"] != "person" && entry["by"] != "transport");
+            .filter(|entry| entry["effect"] != "delivered" && entry["by"] != "person" && entry["by"] != "transport")
+            .filter(|entry| {
+                entry["folder"] != "Postroom Outbox"
+                    || !["folder_created", "folder_patched"].contains(&entry["effect"].as_str().unwrap())
+            });
         ours.map(|entry| entry["effect"].as_str().unwrap().to_owned()).collect()
     }
 

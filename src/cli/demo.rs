@@ -12,7 +12,7 @@ use super::{Exit, OutsideError, say, tell};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::daemon::{Daemon, Given, Reload, fixtures_dir};
-use crate::executor::Patience;
+use crate::executor::{Machine, Patience};
 use crate::ids::MailboxName;
 use crate::journal::{Journal, MessageLine};
 use crate::mail::Content;
@@ -108,7 +108,13 @@ async fn show(args: &DemoArgs, mut config: Config, samples: Vec<Sample>) -> anyh
         (endpoint.client_certificate, endpoint.ca) = (None, None);
     }
     let parsing = Parsing::in_children().context("this program cannot be found")?;
-    let given = Given { clock: clock.clone(), patience: Patience::default(), reload: Reload::Compiles, parsing };
+    let given = Given {
+        clock: clock.clone(),
+        patience: Patience::default(),
+        reload: Reload::Compiles,
+        parsing,
+        machine: Machine::this(),
+    };
     let mut engine = Daemon::start(&config, given).await.map_err(super::run::start_error)?;
     let ended = if args.once {
         tokio::select! {

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Exit, OutsideError, tell};
 use crate::clock::Clock;
 use crate::daemon::{Daemon, Given, Reload};
-use crate::executor::Patience;
+use crate::executor::{Machine, Patience};
 use crate::parsing::Parsing;
 
 /// How long calls under way may take to end once the process is asked to stop.
@@ -28,7 +28,7 @@ pub(super) fn run(args: &RunArgs, path: &Path) -> anyhow::Result<Exit> {
     })?;
     let reload = if args.skip_cases { Reload::Compiles } else { Reload::Cases };
     let parsing = Parsing::in_children().map_err(|error| OutsideError(format!("this program cannot be found: {error}")))?;
-    let given = Given { clock: Clock::system(), patience: Patience::default(), reload, parsing };
+    let given = Given { clock: Clock::system(), patience: Patience::default(), reload, parsing, machine: Machine::this() };
     let runtime = super::runtime()?;
     let ended = runtime.block_on(async {
         let mut engine = Daemon::start(&config, given).await.map_err(start_error)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::call::Call;
+use super::lease::Footing;
 use super::schedule::{self, Next};
 use super::{Executor, ServedMailbox};
 use crate::graph::MessageState;
@@ -20,6 +21,8 @@ pub(super) struct Work<'a> {
     pub mailbox: &'a ServedMailbox,
     /// What the last answer of this lane said about the message: it saves a look before a move.
     pub seen: Option<MessageState>,
+    /// In which generation the journal was read.
+    pub generation: u64,
 }
 
 /// What comes of preparing an action.
@@ -75,12 +78,13 @@ impl Executor {
     async fn work_off(&self, row: Row, stop: &watch::Receiver<bool>) -> Result<(), JournalError> {
         let mut seen = None;
         while !*stop.borrow() {
+            let generation = self.generation();
             let turn = self.journal.turn(row).await?;
             let next = schedule::next(&turn, self.clock.now().as_millisecond());
             let Some(mailbox) = self.mailboxes.get(&turn.mailbox) else {
                 return self.put_aside(&turn).await;
             };
-            let mut work = Work { turn, mailbox, seen: seen.take() };
+            let mut work = Work { turn, mailbox, seen: seen.take(), generation };
             match next {
                 Next::Nothing => return Ok(()),
                 Next::Verify(position) => {
@@ -90,6 +94,14 @@ impl Executor {
                     self.note(row, vec![(action.id.clone(), event)]).await?;
                 }
                 Next::Perform(range) => {
+                    // What is withheld brings nothing about; all else needs the mailbox to be ours.
+                    if work.turn.actions[range.start].planned.withheld.is_none() {
+                        match self.footing((&work.turn.mailbox, mailbox), generation).await? {
+                            Footing::Firm => {}
+                            Footing::Fresh => continue,
+                            Footing::Resting => return Ok(()),
+                        }
+                    }
                     let Some(_place) = self.place(row, &work.turn.actions[range.start]).await? else { return Ok(()) };
                     self.perform(&mut work, range).await?;
                 }

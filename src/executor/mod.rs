@@ -8,6 +8,8 @@ mod attach;
 mod call;
 mod confirm;
 mod lane;
+mod lease;
+mod moved;
 mod patience;
 mod places;
 mod prepare;
@@ -15,15 +17,17 @@ mod schedule;
 mod verify;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 
+pub use lease::{LeaseTrouble, Machine};
 pub use patience::Patience;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, JumpWatch};
 use crate::endpoints::Endpoints;
 use crate::graph;
 use crate::ids::{MailboxName, RuleSetHash};
@@ -95,6 +99,10 @@ pub struct Executor {
     templates: Mutex<HashMap<RuleSetHash, Arc<Templates>>>,
     held: Mutex<places::Held>,
     parser: Parser,
+    leases: lease::Leases,
+    /// Counts what makes stale what lanes have read from the journal: leases taken, clocks set.
+    generation: AtomicU64,
+    jump: Mutex<JumpWatch>,
 }
 
 impl Executor {
@@ -103,12 +111,22 @@ impl Executor {
         journal: Journal,
         mailboxes: BTreeMap<MailboxName, ServedMailbox>,
         endpoints: std::sync::Arc<Endpoints>,
-        key: InstanceKey,
+        (key, machine): (InstanceKey, Machine),
         (clock, patience): (Clock, Patience),
-        parser: Parser,
+        (parser, trouble): (Parser, LeaseTrouble),
     ) -> Self {
         let (templates, held) = (Mutex::default(), Mutex::default());
-        Self { journal, mailboxes, endpoints, key, clock, patience, templates, held, parser }
+        let leases = lease::Leases::new(mailboxes.keys().cloned(), (&key, machine), clock.clone(), trouble);
+        let (generation, jump) = (AtomicU64::new(0), Mutex::new(JumpWatch::new(&clock)));
+        Self { journal, mailboxes, endpoints, key, clock, patience, templates, held, parser, leases, generation, jump }
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
+    fn next_generation(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Works until `stop` says so, then finishes the calls that are under way.
@@ -121,7 +139,11 @@ impl Executor {
 
     async fn work(&self, mut stop: tokio::sync::watch::Receiver<bool>) -> Result<(), JournalError> {
         let doubtful = loop {
-            match self.journal.doubt_running().await {
+            let doubted = match self.journal.distrust_far_times().await {
+                Ok(()) => self.journal.doubt_running().await,
+                Err(error) => Err(error),
+            };
+            match doubted {
                 Err(error) if error.is_passing() && !*stop.borrow() => {
                     tracing::error!(%error, "nothing is begun until the journal can be written");
                     self.clock.sleep(LOOK_AT_LEAST).await;
@@ -150,7 +172,7 @@ impl Executor {
                     }
                 }
             } else if lanes.is_empty() {
-                return Ok(());
+                return self.give_back().await;
             }
             // What is due but has no lane yet is taken up at the end of another one, which wakes us.
             let wait = if is_full { LOOK_AT_LEAST } else { self.wait().await? };
@@ -169,7 +191,11 @@ impl Executor {
     async fn due(&self) -> Result<Vec<Row>, JournalError> {
         // Beyond those that wait for an endpoint there must be something to see.
         let limit = LANES_MAX * 2 + self.held().len();
-        match self.journal.due(limit).await {
+        let due = match self.follow_the_clock().await {
+            Ok(()) => self.journal.due(limit, self.leases.resting()).await,
+            Err(error) => Err(error),
+        };
+        match due {
             Err(error) if error.is_passing() => Ok(Vec::new()),
             due => Ok(self.admit(due?)),
         }
@@ -180,7 +206,8 @@ impl Executor {
         let now = self.clock.now().as_millisecond();
         let idle = self.patience.idle;
         let until = next.map_or(idle, |at| std::time::Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
-        Ok(if until.is_zero() { idle } else { until.min(idle) })
+        let wait = if until.is_zero() { idle } else { until.min(idle) };
+        Ok(self.leases.next_awake().map_or(wait, |awake| wait.min(awake.max(std::time::Duration::from_millis(1)))))
     }
 
     async fn note_end(&self, row: Row, ended: Result<(), JournalError>) -> Result<(), JournalError> {

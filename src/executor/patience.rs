@@ -29,6 +29,14 @@ pub struct Patience {
     pub idle: Duration,
     /// Pause after an answer that means that the configuration is wrong (401, 403): nothing changes by asking often.
     pub configuration: Duration,
+    /// How long a lease on a mailbox lasts when it is not renewed; it is renewed after a third of that.
+    pub lease: Duration,
+    /// So long before its end nothing is begun by it any more: the clocks of two machines differ.
+    pub lease_margin: Duration,
+    /// How long a new claim on a mailbox lies there, for others to see, before it holds.
+    pub lease_settle: Duration,
+    /// The longest pause before a mailbox that another process holds is looked at again.
+    pub lease_look: Duration,
 }
 
 impl Default for Patience {
@@ -47,6 +55,10 @@ impl Default for Patience {
             index: Duration::from_mins(15),
             idle: Duration::from_secs(1),
             configuration: Duration::from_mins(5),
+            lease: Duration::from_mins(3),
+            lease_margin: Duration::from_mins(1),
+            lease_settle: Duration::from_secs(5),
+            lease_look: Duration::from_secs(15),
         }
     }
 }

@@ -154,6 +154,9 @@ impl Executor {
         };
         let untouched = action.progress.get("change_key").and_then(Value::as_str) == state.change_key.as_deref();
         let sends = action.progress.get("sends").and_then(Value::as_u64).unwrap_or(1);
+        if !self.trusts_times_of(work.generation) {
+            return Ok(Event::StillUnclear { after_ms: 0, reason: "the clock was set; the draft still lies unsent".to_owned() });
+        }
         if untouched && self.unclear_for(action) >= self.patience.settle && sends < SENDS_MAX {
             let mut progress = action.progress.clone();
             progress["sends"] = json!(sends + 1);

@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Url};
 use serde_json::Value;
@@ -14,13 +13,13 @@ use super::error::{ErrorKind, GraphError};
 use super::request::{Effect, refusal};
 use super::settings::GraphSettings;
 use super::transport::{ReadFailure, read_capped};
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::outgoing::Secret;
 use crate::verdict::Verdict;
 
 const CALL: &str = "POST /{tenant}/oauth2/v2.0/token";
 /// How long before its end a token is renewed; at most half of its life.
-const RENEW_EARLY: SignedDuration = SignedDuration::from_mins(5);
+const RENEW_EARLY: Duration = Duration::from_mins(5);
 /// How long a failure stands for all callers, so that a crowd does not fail one after another.
 const FAILURE_STANDS: Duration = Duration::from_secs(5);
 const ANSWER_MAX: usize = 1_000_000;
@@ -32,8 +31,19 @@ const NO_TENANTS: [&str; 4] = ["common", "organizations", "consumers", ""];
 pub(super) struct Token {
     /// `Bearer …`, marked as sensitive.
     pub header: HeaderValue,
-    renew_at: Timestamp,
-    ends_at: Timestamp,
+    // By the time that passed, not by the clock on the wall, which somebody may set.
+    age: Stopwatch,
+    life: Duration,
+}
+
+impl Token {
+    fn is_good(&self) -> bool {
+        self.age.elapsed() < self.life
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.age.elapsed() < self.life.saturating_sub(RENEW_EARLY.min(self.life / 2))
+    }
 }
 
 /// The token and how to get another one.
@@ -51,7 +61,14 @@ pub(super) struct Tokens {
 #[derive(Default)]
 struct State {
     token: Option<Token>,
-    failure: Option<(GraphError, Timestamp)>,
+    failure: Option<Failure>,
+}
+
+/// A failure that stands for a while.
+struct Failure {
+    error: GraphError,
+    age: Stopwatch,
+    stands: Duration,
 }
 
 impl Tokens {
@@ -88,15 +105,12 @@ impl Tokens {
     /// A token that is good for some minutes more.
     pub async fn current(&self) -> Result<Token, GraphError> {
         let mut state = self.state.lock().await;
-        let now = self.clock.now();
-        if let Some(token) = state.token.as_ref().filter(|token| now < token.renew_at) {
+        if let Some(token) = state.token.as_ref().filter(|token| token.is_fresh()) {
             return Ok(token.clone());
         }
-        let still_good = state.token.clone().filter(|token| now < token.ends_at);
-        if let Some((failure, until)) = &state.failure
-            && now < *until
-        {
-            return still_good.ok_or_else(|| failure.clone());
+        let still_good = state.token.clone().filter(Token::is_good);
+        if let Some(failure) = state.failure.as_ref().filter(|failure| failure.age.elapsed() < failure.stands) {
+            return still_good.ok_or_else(|| failure.error.clone());
         }
         match self.fetch().await {
             Ok(token) => {
@@ -106,8 +120,7 @@ impl Tokens {
             Err(failure) => {
                 let stands =
                     if let Verdict::RetryAfter(wait) = failure.verdict { wait.max(FAILURE_STANDS) } else { FAILURE_STANDS };
-                let until = later(self.clock.now(), SignedDuration::try_from(stands).unwrap_or(SignedDuration::MAX));
-                state.failure = Some((failure.clone(), until));
+                state.failure = Some(Failure { error: failure.clone(), age: self.clock.stopwatch(), stands });
                 still_good.ok_or(failure)
             }
         }
@@ -127,6 +140,8 @@ impl Tokens {
     }
 
     async fn fetch(&self) -> Result<Token, GraphError> {
+        // Counted from before the request: what the answer took on its way is gone of its life.
+        let age = self.clock.stopwatch();
         let request = self.http.post(self.url.clone()).timeout(self.timeout);
         let form = HeaderValue::from_static("application/x-www-form-urlencoded");
         let sent = request.header(CONTENT_TYPE, form).body(self.form.clone()).send().await;
@@ -145,22 +160,16 @@ impl Tokens {
             let kind = if error.verdict == Verdict::Never { ErrorKind::SignIn } else { error.kind };
             return Err(GraphError { kind, ..error });
         }
-        self.read(&body).ok_or_else(|| GraphError::bad_answer(CALL, Effect::Read, "the answer holds no token"))
-    }
-
-    fn read(&self, body: &[u8]) -> Option<Token> {
-        let answer: Value = serde_json::from_slice(body).ok()?;
-        let mut header = HeaderValue::try_from(format!("Bearer {}", answer.get("access_token")?.as_str()?)).ok()?;
-        header.set_sensitive(true);
-        // A number here, a string from the managed-identity services.
-        let life =
-            answer.get("expires_in").and_then(|life| life.as_i64().or_else(|| life.as_str()?.parse().ok())).unwrap_or(3600);
-        let life = SignedDuration::from_secs(life.clamp(0, 7 * 24 * 3600));
-        let now = self.clock.now();
-        Some(Token { header, renew_at: later(now, life - RENEW_EARLY.min(life / 2)), ends_at: later(now, life) })
+        read(&body, age).ok_or_else(|| GraphError::bad_answer(CALL, Effect::Read, "the answer holds no token"))
     }
 }
 
-fn later(now: Timestamp, span: SignedDuration) -> Timestamp {
-    now.saturating_add(span).unwrap_or(Timestamp::MAX)
+fn read(body: &[u8], age: Stopwatch) -> Option<Token> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    let mut header = HeaderValue::try_from(format!("Bearer {}", answer.get("access_token")?.as_str()?)).ok()?;
+    header.set_sensitive(true);
+    // A number here, a string from the managed-identity services.
+    let life = answer.get("expires_in").and_then(|life| life.as_i64().or_else(|| life.as_str()?.parse().ok())).unwrap_or(3600);
+    let life = Duration::from_secs(u64::try_from(life).unwrap_or(0).min(7 * 24 * 3600));
+    Some(Token { header, age, life })
 }

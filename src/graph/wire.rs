@@ -39,6 +39,8 @@ pub(super) struct WireFolder {
     pub id: String,
     #[serde(default)]
     pub display_name: Option<String>,
+    #[serde(default)]
+    pub single_value_extended_properties: Option<Vec<WireProperty>>,
 }
 
 /// Graph's `message`.

@@ -69,16 +69,22 @@ const OPEN: &str = "turn = 1 AND status IN ('due', 'deferred', 'unclear')
                                                AND b.status <> 'done' AND b.result IS NULL))";
 
 impl Journal {
-    /// Messages that have an action to perform or verify now, longest due first.
+    /// Messages that have an action to perform or verify now, longest due first; of mailboxes that rest only what is to be verified.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn due(&self, limit: usize) -> Result<Vec<Row>, JournalError> {
+    pub async fn due(&self, limit: usize, resting: Vec<MailboxName>) -> Result<Vec<Row>, JournalError> {
         let now = self.now_ms();
+        let resting = serde_json::to_string(&resting).map_err(|error| JournalError::Statement(error.to_string()))?;
         self.look(move |connection| {
-            let mut statement = connection
-                .prepare_cached(&format!("SELECT message FROM action WHERE {OPEN} AND due_at <= ? ORDER BY due_at LIMIT ?"))?;
-            let rows = statement.query_map(params![now, i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get(0).map(Row))?;
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT message FROM action WHERE {OPEN} AND due_at <= ?1
+                    AND (?3 = '[]' OR status = 'unclear'
+                         OR (SELECT mailbox FROM message WHERE id = action.message) NOT IN (SELECT value FROM json_each(?3)))
+                 ORDER BY due_at LIMIT ?2"
+            ))?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = statement.query_map(params![now, limit, resting], |row| row.get(0).map(Row))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
         .await

@@ -95,6 +95,11 @@ impl InstanceKey {
         })
     }
 
+    /// A name for whoever has this key, by which it cannot be guessed.
+    pub fn instance(&self) -> String {
+        self.sign("postroom instance")
+    }
+
     fn sign(&self, text: &str) -> String {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return String::new() };
         mac.update(text.as_bytes());

@@ -12,6 +12,7 @@ mod decisions;
 mod delivery;
 mod fold;
 mod hands;
+mod jump;
 mod lock;
 mod memory;
 mod migrations;
@@ -143,6 +144,8 @@ pub struct Journal {
     writer: Writer,
     readers: Arc<Mutex<Vec<Connection>>>,
     clock: Clock,
+    /// What the database could say of itself when it was opened, before this process wrote anything.
+    opened: Arc<Testimony>,
 }
 
 impl Journal {
@@ -156,8 +159,9 @@ impl Journal {
         let mut witness = Witness::beside(path)?;
         witness.question(&connection, clock.now().as_millisecond()).map_err(|error| error.at(path))?;
         witness.hear(&connection);
+        let opened = Arc::new(witness::testimony(&connection).map_err(|error| error.at(path))?);
         let writer = Writer::start(connection, path.to_owned(), Some(witness));
-        Ok(Self { path: Arc::new(path.to_owned()), writer, readers: Arc::default(), clock })
+        Ok(Self { path: Arc::new(path.to_owned()), writer, readers: Arc::default(), clock, opened })
     }
 
     /// Opens an existing database beside a running `run`: to look, and to append a person's word in one short transaction.
@@ -168,8 +172,9 @@ impl Journal {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
         let connection = connect(path, flags)?;
         migrations::require_current(&connection, path)?;
+        let opened = Arc::new(witness::testimony(&connection).map_err(|error| error.at(path))?);
         let writer = Writer::start(connection, path.to_owned(), None);
-        Ok(Self { path: Arc::new(path.to_owned()), writer, readers: Arc::default(), clock })
+        Ok(Self { path: Arc::new(path.to_owned()), writer, readers: Arc::default(), clock, opened })
     }
 
     /// Where the database lies.

@@ -64,7 +64,7 @@ impl Witness {
     /// Raises the fence when this witness knows more than the database does.
     pub fn question(&self, connection: &Connection, now: i64) -> Result<(), StepError> {
         let Some(remembered) = self.remembers() else { return Ok(()) };
-        if let Some(reason) = contradiction(connection, &remembered)? {
+        if let Some(reason) = contradiction(connection, &remembered, None)? {
             raise(connection, "", &reason, now)?;
             tracing::error!(reason, "every effect of mail that has come is looked for before it is brought about");
         }
@@ -72,26 +72,31 @@ impl Witness {
     }
 }
 
-fn testimony(connection: &Connection) -> Result<Testimony, StepError> {
+pub(super) fn testimony(connection: &Connection) -> Result<Testimony, StepError> {
     let origin =
         connection.prepare_cached("SELECT name FROM origin ORDER BY id DESC LIMIT 1")?.query_row([], |row| row.get(0))?;
     let sequence = connection.prepare_cached("SELECT coalesce(max(id), 0) FROM event")?.query_row([], |row| row.get(0))?;
     Ok(Testimony { origin, sequence })
 }
 
-/// Why the database is not to be believed, if a witness knows better.
-fn contradiction(connection: &Connection, remembered: &Testimony) -> Result<Option<String>, StepError> {
+/// Why the database is not to be believed, if a witness knows better. What this process wrote since it was `opened` proves nothing about
+/// what earlier ones did, so it does not count where the witness heard one of those.
+fn contradiction(
+    connection: &Connection,
+    remembered: &Testimony,
+    opened: Option<&Testimony>,
+) -> Result<Option<String>, StepError> {
     let ours = testimony(connection)?;
-    if ours.origin == remembered.origin {
-        let missing = remembered.sequence - ours.sequence;
-        return Ok(
-            (missing > 0).then(|| format!("the database was restored or rolled back: it lacks {missing} lines of its stories"))
-        );
-    }
     let known: bool = connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM origin WHERE name = ?)")?
         .query_row([&remembered.origin], |row| row.get(0))?;
-    Ok((!known).then(|| "another database was at work here before".to_owned()))
+    if !known {
+        return Ok(Some("another database was at work here before".to_owned()));
+    }
+    let is_this_process = opened.is_none_or(|opened| ours.origin == remembered.origin && opened.origin != ours.origin);
+    let sequence = opened.filter(|_| !is_this_process).map_or(ours.sequence, |opened| opened.sequence);
+    let missing = remembered.sequence - sequence;
+    Ok((missing > 0).then(|| format!("the database was restored or rolled back: it lacks {missing} lines of its stories")))
 }
 
 /// From now on, what arrived before is doubted; the database goes on under a new name.
@@ -99,6 +104,10 @@ fn raise(connection: &Connection, mailbox: &str, reason: &str, now: i64) -> Resu
     connection
         .prepare_cached("INSERT INTO fence (mailbox, raised_at, reason) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")?
         .execute(params![mailbox, now, reason])?;
+    take_new_name(connection)
+}
+
+fn take_new_name(connection: &Connection) -> Result<(), StepError> {
     connection.prepare_cached("INSERT INTO origin (name) VALUES (lower(hex(randomblob(16))))")?.execute([])?;
     Ok(())
 }
@@ -122,19 +131,61 @@ impl Journal {
         self.look(testimony).await
     }
 
+    /// The database goes on under a new name, which a copy of it that was made before does not know.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn take_new_name(&self) -> Result<(), JournalError> {
+        self.write(take_new_name).await
+    }
+
     /// Hears a witness from outside, such as the mailbox itself. Gives why the database is not believed, if the witness knows better.
     ///
     /// # Errors
     /// The database cannot be written.
     pub async fn hear(&self, mailbox: &MailboxName, remembered: Testimony) -> Result<Option<String>, JournalError> {
         let (mailbox, now) = (mailbox.clone(), self.now_ms());
+        let opened = std::sync::Arc::clone(&self.opened);
         self.write(move |connection| {
-            let reason = contradiction(connection, &remembered)?;
+            let reason = contradiction(connection, &remembered, Some(&opened))?;
             if let Some(reason) = &reason {
                 raise(connection, mailbox.as_str(), reason, now)?;
             }
             Ok(reason)
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::clock::Clock;
+
+    fn open(dir: &tempfile::TempDir) -> Journal {
+        Journal::open(&dir.path().join("postroom.db"), Clock::system()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_witness_is_believed_by_what_the_database_was_when_this_process_opened_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mailbox = MailboxName::new("invoices");
+        let journal = open(&dir);
+        let opened = journal.testimony().await.unwrap();
+        let line = "INSERT INTO message (id, mailbox, graph_id, folder, envelope, status, look_at, seen_at, changed_at)
+                    VALUES (1, 'invoices', 'A', 'Inbox', '{}', 'seen', 0, 0, 0);
+                    INSERT INTO event (id, message, at, kind, detail) VALUES (10, 1, 0, 'seen', '{}');";
+        journal.write(move |connection| Ok(connection.execute_batch(line)?)).await.unwrap();
+        assert_eq!(journal.hear(&mailbox, opened.clone()).await.unwrap(), None);
+        // Ten lines of its own say nothing about the five that another wrote after it was copied.
+        let further = Testimony { sequence: 5, ..opened };
+        let lacks = Some("the database was restored or rolled back: it lacks 5 lines of its stories");
+        assert_eq!(journal.hear(&mailbox, further).await.unwrap().as_deref(), lacks);
+        journal.take_new_name().await.unwrap();
+        let own = journal.testimony().await.unwrap();
+        assert_eq!((own.sequence, journal.hear(&mailbox, own).await.unwrap()), (10, None));
+        let stranger = Testimony { origin: "0f".into(), sequence: 0 };
+        assert_eq!(journal.hear(&mailbox, stranger).await.unwrap().as_deref(), Some("another database was at work here before"));
     }
 }

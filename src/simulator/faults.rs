@@ -22,6 +22,7 @@ pub(crate) const GRAPH_OPERATIONS: &[&str] = &[
     "send",
     "attach",
     "folder",
+    "folder_property",
     "any",
 ];
 

@@ -177,7 +177,7 @@ pub(crate) fn message(view: &View, mailbox: &Mailbox, message: &Message) -> Valu
             out.insert((*name).to_owned(), value);
         }
     }
-    let found: Vec<Value> = view.properties.iter().filter_map(|id| extended(message, id)).collect();
+    let found: Vec<Value> = view.properties.iter().filter_map(|id| extended(id, message.extended(id)?)).collect();
     if !found.is_empty() {
         out.insert("singleValueExtendedProperties".to_owned(), Value::Array(found));
     }
@@ -189,8 +189,7 @@ pub(crate) fn message(view: &View, mailbox: &Mailbox, message: &Message) -> Valu
 }
 
 /// Exchange gives an extended property's GUID back in lower case.
-fn extended(message: &Message, id: &str) -> Option<Value> {
-    let value = message.extended(id)?;
+fn extended(id: &str, value: String) -> Option<Value> {
     let normal = normal_property_id(id);
     let kind = id.split(' ').next().unwrap_or_default();
     let shown = match normal.split_once(' ').map(|(_, rest)| rest) {
@@ -282,6 +281,15 @@ pub(crate) fn folder(mailbox: &Mailbox, folder: &Folder) -> Value {
         "sizeInBytes": 0,
         "isHidden": folder.is_hidden,
     })
+}
+
+/// The extended properties of a folder that `$expand` asks for; nothing where it has none of them.
+pub(crate) fn folder_properties(expand: &str, folder: &Folder) -> Result<Option<Value>, GraphError> {
+    let mut view = View::default();
+    view.expand(expand)?;
+    let value = |id: &String| folder.properties.get(&normal_property_id(id)).map(|(_, value)| value.clone());
+    let found: Vec<Value> = view.properties.iter().filter_map(|id| extended(id, value(id)?)).collect();
+    Ok((!found.is_empty()).then_some(Value::Array(found)))
 }
 
 /// An attachment with its content; a nested message's content only when expanded.

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 pub use page::RulesLine;
 
 use crate::clock::Clock;
+use crate::ids::MailboxName;
 use crate::intake::Health;
 use crate::journal::{Journal, JournalError};
 
@@ -29,6 +30,8 @@ pub struct Console {
     pub health: Health,
     /// Which rules are live, asked at every page.
     pub rules: Arc<dyn Fn() -> Vec<RulesLine> + Send + Sync>,
+    /// Mailboxes that are only looked at, each with the reason, asked at every page.
+    pub leases: Arc<dyn Fn() -> Vec<(MailboxName, String)> + Send + Sync>,
     /// The time.
     pub clock: Clock,
 }
@@ -71,7 +74,7 @@ async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("style.css")).into_response()
 }
 
-/// 200 while every folder was followed within the last ten minutes and the journal answers, else 503 with what is wrong.
+/// 200 while every folder was followed within the last ten minutes, every mailbox is worked on and the journal answers, else 503 with what is wrong.
 async fn ready(State(console): State<Console>) -> Response {
     let mut wrong: Vec<String> = Vec::new();
     if let Err(error) = console.journal.counts().await {
@@ -85,6 +88,7 @@ async fn ready(State(console): State<Console>) -> Response {
             wrong.push(format!("{mailbox}/{folder}: {trouble}"));
         }
     }
+    wrong.extend((console.leases)().into_iter().map(|(mailbox, why)| format!("{mailbox}: {why}")));
     if wrong.is_empty() { "ready\n".into_response() } else { (StatusCode::SERVICE_UNAVAILABLE, wrong.join("\n")).into_response() }
 }
 

@@ -60,6 +60,9 @@ pub(super) async fn overview(console: &Console) -> Result<String, PageError> {
         .map(|(mailbox, folder, health)| {
             context! { mailbox => mailbox.to_string(), folder, last => health.last_round.map(clock_time), trouble => health.trouble }
         })
+        .chain((console.leases)().into_iter().map(|(mailbox, why)| {
+            context! { mailbox => mailbox.to_string(), folder => "is only looked at:", trouble => why }
+        }))
         .collect();
     let rules = (console.rules)();
     let mut parked = console.journal.parked().await?;

@@ -62,6 +62,9 @@ fn answer(visit: &Visit<'_>, status: u16, key: FolderKey) -> Result<Answer, Grap
     let mailbox = visit.store()?;
     let folder = mailbox.folder(key).ok_or_else(GraphError::item_not_found)?;
     let mut body = select(visit, shape::folder(mailbox, folder));
+    if let Some(properties) = shape::folder_properties(visit.call.option("expand").unwrap_or_default(), folder)? {
+        body["singleValueExtendedProperties"] = properties;
+    }
     body["@odata.context"] = json!(format!("{}/$entity", context(visit.call)));
     Ok(Answer::graph(status, body))
 }
@@ -94,17 +97,40 @@ pub(super) fn create(visit: &mut Visit<'_>, parent: Option<&str>) -> Result<Answ
     answer(visit, 201, key)
 }
 
-/// `PATCH /mailFolders/{id}`: the name is all that can change.
-pub(super) fn rename(visit: &mut Visit<'_>, id: &str) -> Result<Answer, GraphError> {
+/// `PATCH /mailFolders/{id}`: the name and extended properties are all that can change. Their values are not echoed.
+pub(super) fn change(visit: &mut Visit<'_>, id: &str) -> Result<Answer, GraphError> {
     let key = visit.folder(id)?;
     let body = visit.call.object()?;
     if body.contains_key("isHidden") {
         return Err(GraphError::new(400, "ErrorInvalidRequest", "isHidden can be set only when the folder is created."));
     }
-    let name = name_of(&body)?;
-    visit.mailbox()?.rename_folder(key, &name)?;
-    note(visit, "folder_updated", key)?;
+    let properties = body.get("singleValueExtendedProperties").map(properties).transpose()?.unwrap_or_default();
+    if properties.is_empty() || body.contains_key("displayName") {
+        let name = name_of(&body)?;
+        visit.mailbox()?.rename_folder(key, &name)?;
+        note(visit, "folder_updated", key)?;
+    }
+    if !properties.is_empty() {
+        for (id, value) in properties {
+            visit.mailbox()?.set_folder_property(key, &id, value);
+        }
+        note(visit, "folder_patched", key)?;
+    }
     answer(visit, 200, key)
+}
+
+/// The extended properties that a request writes: id and value, `null` to take one away.
+fn properties(written: &Value) -> Result<Vec<(String, Option<String>)>, GraphError> {
+    let refused = || GraphError::bad_request("singleValueExtendedProperties is a list of an id and a value each.");
+    let read = |property: &Value| {
+        let id = property["id"].as_str().ok_or_else(refused)?.to_owned();
+        match &property["value"] {
+            Value::Null => Ok((id, None)),
+            Value::String(value) => Ok((id, Some(value.clone()))),
+            _ => Err(refused()),
+        }
+    };
+    written.as_array().ok_or_else(refused)?.iter().map(read).collect()
 }
 
 /// `DELETE /mailFolders/{id}`, with all that is in it.

@@ -12,7 +12,7 @@ pub(crate) enum Target {
     Folders(Option<String>),
     CreateFolder(Option<String>),
     Folder(String),
-    RenameFolder(String),
+    ChangeFolder(String),
     DeleteFolder(String),
     Messages(Option<String>),
     CountMessages(Option<String>),
@@ -116,7 +116,17 @@ pub(crate) fn route(call: &Call) -> Result<Route, GraphError> {
         }
         Unknown::NotBuilt => GraphError::new(501, "NotImplemented", "Delta over folders is not part of this tenant."),
     })?;
+    let operation = if of_property(call, &target) { "folder_property" } else { operation };
     Ok(Route { operation, mailbox: (*mailbox).to_owned(), target })
+}
+
+/// Whether a folder is asked for, or changed in, its extended properties: faults are set on that apart.
+fn of_property(call: &Call, target: &Target) -> bool {
+    match target {
+        Target::Folder(_) => call.option("expand").is_some(),
+        Target::ChangeFolder(_) => call.object().is_ok_and(|body| body.contains_key("singleValueExtendedProperties")),
+        _ => false,
+    }
 }
 
 /// Why a path means nothing.
@@ -138,7 +148,7 @@ fn mail(method: &Method, names: &[&str], raw: &[&str]) -> Understood {
         ("POST", ["mailfolders"]) => Ok(("folder", Target::CreateFolder(None))),
         (_, ["mailfolders", "delta"]) => Err(Unknown::NotBuilt),
         ("GET", ["mailfolders", _]) => Ok(("folder", Target::Folder(id(1)))),
-        ("PATCH", ["mailfolders", _]) => Ok(("folder", Target::RenameFolder(id(1)))),
+        ("PATCH", ["mailfolders", _]) => Ok(("folder", Target::ChangeFolder(id(1)))),
         ("DELETE", ["mailfolders", _]) => Ok(("folder", Target::DeleteFolder(id(1)))),
         ("GET", ["mailfolders", _, "childfolders"]) => Ok(("folder", Target::Folders(Some(id(1))))),
         ("POST", ["mailfolders", _, "childfolders"]) => Ok(("folder", Target::CreateFolder(Some(id(1))))),

@@ -1,6 +1,6 @@
 //! Folders and the change log that delta queries read.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::message::Key;
 
@@ -57,6 +57,8 @@ pub(crate) struct Folder {
     /// What lies in it, by time of receipt (seconds), then by key.
     pub items: BTreeSet<(i64, Key)>,
     pub log: DeltaLog,
+    /// Extended properties: normal id to the id as it was written and the value.
+    pub properties: BTreeMap<String, (String, String)>,
 }
 
 /// What happened to a message in a folder.

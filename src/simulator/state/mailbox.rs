@@ -8,7 +8,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::folder::{ChangeKind, DeltaLog, Folder, FolderKey, ROOT, WELL_KNOWN, WellKnown};
-use super::message::{Key, Message, Origin};
+use super::message::{Key, Message, Origin, normal_property_id};
 use super::names::Names;
 use super::thread::{Conversation, topic};
 use crate::clock::Clock;
@@ -101,8 +101,16 @@ impl Mailbox {
         let print = self.names.print(looks);
         let id = self.names.folder_id(print);
         self.folder_ids.insert(id.clone(), key);
-        let folder =
-            Folder { key, id, name: name.to_owned(), parent, is_hidden, items: BTreeSet::new(), log: DeltaLog::default() };
+        let folder = Folder {
+            key,
+            id,
+            name: name.to_owned(),
+            parent,
+            is_hidden,
+            items: BTreeSet::new(),
+            log: DeltaLog::default(),
+            properties: BTreeMap::new(),
+        };
         self.folders.insert(key, folder);
     }
 
@@ -170,6 +178,16 @@ impl Mailbox {
             name.clone_into(&mut folder.name);
         }
         Ok(())
+    }
+
+    /// Writes an extended property of a folder; without a value, it is taken away.
+    pub fn set_folder_property(&mut self, key: FolderKey, id: &str, value: Option<String>) {
+        let Some(folder) = self.folders.get_mut(&key) else { return };
+        let normal = normal_property_id(id);
+        match value {
+            Some(value) => drop(folder.properties.insert(normal, (id.to_owned(), value))),
+            None => drop(folder.properties.remove(&normal)),
+        }
     }
 
     fn refuse_double(&self, parent: FolderKey, name: &str, but: Option<FolderKey>) -> Result<(), Refusal> {

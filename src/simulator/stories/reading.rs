@@ -119,9 +119,23 @@ async fn folders_are_listed_ten_a_page_made_once_and_hidden_when_made_so() {
     let all = stage.get("/mailFolders?includeHiddenFolders=true&$top=9").await;
     let rest = stage.get(all["@odata.nextLink"].as_str().unwrap()).await;
     assert_eq!((names(&all), names(&rest)), (first.map(str::to_owned).to_vec(), vec!["Outgoing".to_owned()]));
+    // An extended property is written by PATCH, which does not rename; ids compare without case but for the name.
+    let own = format!("/mailFolders/{}", made["id"].as_str().unwrap());
+    let property = |guid: &str| format!("String {{{guid}}} Name lease");
+    let (upper, lower) = ("0A1B2C3D-0000-4000-8000-00000000000F", "0a1b2c3d-0000-4000-8000-00000000000f");
+    let written = json!({"singleValueExtendedProperties": [{"id": property(upper), "value": "mine"}]});
+    assert_eq!(stage.patch(&own, written).await.0, 200);
+    let expand = |id: &str| format!("{own}?$expand=singleValueExtendedProperties($filter=id eq '{id}')").replace(' ', "%20");
+    let found = stage.get(&expand(&property(lower))).await;
+    let expected = json!([{"id": property(lower), "value": "mine"}]);
+    assert_eq!((&found["displayName"], &found["singleValueExtendedProperties"]), (&json!("Processed"), &expected));
+    assert_eq!(
+        stage.get(&expand("String {0a1b2c3d-0000-4000-8000-00000000000f} Name Lease")).await.get("singleValueExtendedProperties"),
+        None
+    );
     assert_eq!(stage.delete("/mailFolders/inbox").await, 400);
     assert_eq!(stage.delete(&format!("/mailFolders/{}", made["id"].as_str().unwrap())).await, 204);
-    assert_eq!(stage.effects(), ["folder_created", "folder_created", "folder_created", "folder_deleted"]);
+    assert_eq!(stage.effects(), ["folder_created", "folder_created", "folder_created", "folder_patched", "folder_deleted"]);
     stage.end().await;
 }
 
