@@ -176,7 +176,7 @@ impl Executor {
             }
         }
         // A create that was made twice leaves a second draft: only the recorded one is ever sent.
-        let marked = if action.attempt > 1 { graph.find_marked(&answer::mark_id(action), &[]).await? } else { Vec::new() };
+        let marked = if action.attempt > 1 { super::verify::marked(work, action).await? } else { Vec::new() };
         let losers = marked.into_iter().filter(|found| found.is_draft && found.id != draft).map(|found| found.id).collect();
         let Some(state) = graph.state(&draft).await? else {
             if action.step.is_none() {

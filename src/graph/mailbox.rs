@@ -101,13 +101,7 @@ impl Mailbox {
     }
 
     /// A call to an address that carries its own permission: our token must not go there.
-    pub(super) fn open_call(
-        &self,
-        name: &'static str,
-        method: Method,
-        url: &Url,
-        headers: HeaderMap,
-    ) -> OpenCall {
+    pub(super) fn open_call(&self, name: &'static str, method: Method, url: &Url, headers: HeaderMap) -> OpenCall {
         let timeout = self.transport.timeout().saturating_mul(4);
         OpenCall { name, method, url: url.clone(), headers, timeout }
     }
