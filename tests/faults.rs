@@ -351,3 +351,28 @@ async fn a_draft_that_a_person_deletes_before_it_is_sent_is_made_again_only_when
     world.stop().await;
     assert_eq!((statuses(&lines[0]), world.count("sent"), world.count("draft_created")), (vec!["done"; 5], 1, 2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_whose_answer_was_lost_is_found_although_the_index_does_not_know_it_yet() {
+    let rules = [
+        (
+            "10-a.rhai",
+            "//! Two drafts.\nfn then(mail) { draft_reply(\"a.html\", #{}); forward(\"desk@fabrikam.com\", \"Please look.\"); \
+             send(#{ to: [\"board@fabrikam.com\"], subject: \"News\", template: \"a.html\", data: #{} }); }\n",
+        ),
+        OTHERS[1],
+    ];
+    let mut world = World::new(&rules).await;
+    world.script(&json!({ "on": "list", "fault": "index_lag", "seconds": 600, "times": 1_000 }));
+    for (on, times) in [("create_draft", 2), ("create_forward", 1)] {
+        world.script(&json!({ "on": on, "fault": "reset_after_effect", "times": times }));
+    }
+    world.start().await;
+    world.deliver(&mail(1, "Hello", "x"));
+    let lines = world.settled(1).await;
+    world.until_sent(2).await;
+    world.stop().await;
+    assert_eq!((statuses(&lines[0]), world.count("draft_created")), (vec!["done"; 3], 3), "{lines:#?}");
+    let filed = json!({ "Inbox": ["Hello"], "Drafts": ["RE: Hello"], "Sent Items": ["FW: Hello", "News"] });
+    assert_eq!(world.folders(), filed);
+}

@@ -17,6 +17,9 @@ const INLINE_MAX: usize = 2_900_000;
 /// Bytes of attachments in one mail: Exchange's 35 MB, less what encoding adds.
 const ATTACHMENTS_MAX: usize = 25_000_000;
 
+/// People that one answer may reach: whoever writes to a mailbox must not reach hundreds through it.
+const RECIPIENTS_MAX: usize = 50;
+
 /// Why a mail cannot be composed.
 pub(super) enum Obstacle {
     /// Nothing about it will change by waiting.
@@ -139,6 +142,11 @@ async fn reply_draft(
         return Err(Obstacle::Never("the message names nobody to answer".to_owned()));
     }
     cc.extend(reply.cc.iter().map(Address::new));
+    if to.len() + cc.len() > RECIPIENTS_MAX {
+        let told =
+            format!("the answer would go to {} people; at most {RECIPIENTS_MAX} are answered at once", to.len() + cc.len());
+        return Err(Obstacle::Never(told));
+    }
     let (attachments, left) = attachments(executor, work, action, &reply.attach).await?;
     let draft = Draft {
         action: mark_id(action),

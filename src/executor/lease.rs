@@ -31,7 +31,12 @@ impl Machine {
         use std::hash::{BuildHasher, Hasher};
         // The standard library seeds its hash maps from the operating system's randomness.
         let random = || std::collections::hash_map::RandomState::new().build_hasher().finish();
-        Self { boot: boot.trim().to_owned(), holder: format!("{:016x}{:016x}", random(), random()) }
+        Self::held_by(boot, &format!("{:016x}{:016x}", random(), random()))
+    }
+
+    /// A process that is called `holder`, which no other process on this mailbox may be.
+    pub fn held_by(boot: &str, holder: &str) -> Self {
+        Self { boot: boot.trim().to_owned(), holder: holder.to_owned() }
     }
 
     /// This process on this machine.

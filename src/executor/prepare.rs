@@ -23,7 +23,7 @@ impl Executor {
         if let Some(event) = doubted(work, action) {
             return Ok(Prepared::Tell(event));
         }
-        if let Some(event) = self.too_old(work, action) {
+        if let Some(event) = self.too_old(action) {
             return Ok(Prepared::Tell(event));
         }
         let prepared = match &action.planned.action {
@@ -74,8 +74,8 @@ impl Executor {
         })
     }
 
-    fn too_old(&self, work: &Work<'_>, action: &ActionRow) -> Option<Event> {
-        let age_ms = self.clock.now().as_millisecond() - work.turn.changed_at;
+    fn too_old(&self, action: &ActionRow) -> Option<Event> {
+        let age_ms = self.clock.now().as_millisecond() - action.since;
         if let Some(reason) = self.key_forgotten(action, age_ms) {
             return Some(Event::Rejected { reason });
         }
@@ -176,7 +176,7 @@ impl Executor {
             }
         }
         // A create that was made twice leaves a second draft: only the recorded one is ever sent.
-        let marked = if action.attempt > 1 { graph.find_marked(&answer::mark_id(action), &[]).await? } else { Vec::new() };
+        let marked = if action.attempt > 1 { super::verify::marked(work, action).await? } else { Vec::new() };
         let losers = marked.into_iter().filter(|found| found.is_draft && found.id != draft).map(|found| found.id).collect();
         let Some(state) = graph.state(&draft).await? else {
             if action.step.is_none() {
@@ -291,6 +291,7 @@ mod tests {
             looks: 0,
             unclear_at: None,
             due_at: 0,
+            since: 0,
         }
     }
 

@@ -72,6 +72,7 @@ mod tests {
             looks: 0,
             unclear_at: None,
             due_at: 100,
+            since: 0,
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Executor;
 use super::answer::mark_id;
-use super::call::{Rest, drafted, ms, posted};
+use super::call::{OUTBOX, Rest, drafted, ms, posted};
 use super::lane::Work;
 use super::prepare::{is_done, patch_for};
 use crate::graph::{DraftRef, GraphError, Marked, Writer};
@@ -100,7 +100,7 @@ impl Executor {
 
     /// A draft bears the action's mark from its first request. Not found: it may be made again, for only the recorded draft is ever sent.
     async fn look_for_draft(&self, work: &Work<'_>, action: &ActionRow) -> Result<Event, GraphError> {
-        let marked = work.mailbox.graph.find_marked(&mark_id(action), &[]).await?;
+        let marked = marked(work, action).await?;
         let (drafts, gone_out): (Vec<&Marked>, Vec<&Marked>) = marked.iter().partition(|found| found.is_draft);
         if let Some(sent) = gone_out.first() {
             return Ok(Event::Confirmed { result: json!({ "found": sent.id }) });
@@ -213,6 +213,22 @@ impl Executor {
             },
         }
     }
+}
+
+/// Everything that bears the action's mark: by the service's index, and, since that may be late, by a listing of the folder in which
+/// the action's drafts are made.
+pub(super) async fn marked(work: &Work<'_>, action: &ActionRow) -> Result<Vec<Marked>, GraphError> {
+    let (graph, id) = (&work.mailbox.graph, mark_id(action));
+    let mut found = graph.find_marked(&id, &[]).await?;
+    let place = match action.planned.action {
+        Action::DraftReply(_) | Action::Forward(_) => "drafts",
+        _ => OUTBOX,
+    };
+    if let Some(folder) = graph.folder(place).await? {
+        let listed = graph.drafts_since(&id, &folder, work.turn.envelope.received).await?;
+        found.extend(listed.into_iter().filter(|draft| found.iter().all(|known| known.id != draft.id)).collect::<Vec<_>>());
+    }
+    Ok(found)
 }
 
 /// The draft that is to be sent.

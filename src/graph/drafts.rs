@@ -4,6 +4,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -25,6 +26,8 @@ const REFERENCES: &str = "String 0x1039";
 /// Largest request Graph takes: 4 MB, attachments in base64 included.
 const REQUEST_MAX: usize = 4_000_000;
 const PAGES_MAX: usize = 10;
+/// What is read of a marked message.
+const SHOWN: &str = "id,parentFolderId,isDraft,changeKey";
 const CREATE: &str = "POST /mailFolders/{id}/messages";
 const CREATE_FORWARD: &str = "POST /messages/{id}/createForward";
 const FIND: &str = "GET /messages";
@@ -127,7 +130,7 @@ impl Mailbox {
     pub async fn find_marked(&self, action: &ActionId, folders: &[FolderId]) -> Result<Vec<Marked>, GraphError> {
         let value = literal(action.as_str());
         let filter = format!("singleValueExtendedProperties/Any(ep: ep/id eq {} and ep/value eq {value})", literal(MARKER));
-        let options = [("$filter", filter.as_str()), ("$select", "id,parentFolderId,isDraft,changeKey"), ("$top", "10")];
+        let options = [("$filter", filter.as_str()), ("$select", SHOWN), ("$top", "10")];
         let calls = if folders.is_empty() {
             vec![self.read(FIND, &["messages"])?]
         } else {
@@ -137,18 +140,33 @@ impl Mailbox {
         let mut found: Vec<Marked> = Vec::new();
         for call in calls {
             for message in self.list::<WireMessage>(call.query(&options), PAGES_MAX).await? {
-                let marked = Marked {
-                    id: MessageId::new(message.id),
-                    folder: FolderId::new(message.parent_folder_id.unwrap_or_default()),
-                    is_draft: message.is_draft.unwrap_or(false),
-                    change_key: message.change_key,
-                };
+                let marked = marked(message);
                 // It may have moved from one folder to the next between two look-ups: the later sight holds.
                 found.retain(|earlier| earlier.id != marked.id);
                 found.push(marked);
             }
         }
         Ok(found)
+    }
+
+    /// The drafts in a folder that were made since and bear the action's id. A listing shows what no index knows yet.
+    pub async fn drafts_since(
+        &self,
+        action: &ActionId,
+        folder: &FolderId,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<Marked>, GraphError> {
+        let mark = format!("singleValueExtendedProperties($filter=id eq {})", literal(MARKER));
+        let mut options = vec![("$select", SHOWN), ("$expand", mark.as_str()), ("$top", "100")];
+        let filter = since.map(|since| format!("createdDateTime ge {}", since.strftime("%Y-%m-%dT%H:%M:%SZ")));
+        options.extend(filter.as_deref().map(|filter| ("$filter", filter)));
+        let call = self.read(FIND_IN, &["mailFolders", folder.as_str(), "messages"])?.query(&options);
+        let listed: Vec<WireMessage> = self.list(call, PAGES_MAX).await?;
+        let is_ours = |message: &WireMessage| {
+            let marks = message.single_value_extended_properties.iter().flatten();
+            message.is_draft == Some(true) && marks.into_iter().any(|mark| mark.value.as_deref() == Some(action.as_str()))
+        };
+        Ok(listed.into_iter().filter(is_ours).map(marked).collect())
     }
 
     /// Hands a draft over for delivery: one call, which nothing here repeats. Accepted is not delivered.
@@ -167,6 +185,15 @@ impl Mailbox {
             Err(error) if !error.is_gone() => Err(error),
             _ => Ok(()),
         }
+    }
+}
+
+fn marked(message: WireMessage) -> Marked {
+    Marked {
+        id: MessageId::new(message.id),
+        folder: FolderId::new(message.parent_folder_id.unwrap_or_default()),
+        is_draft: message.is_draft.unwrap_or(false),
+        change_key: message.change_key,
     }
 }
 

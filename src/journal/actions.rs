@@ -59,6 +59,8 @@ pub struct ActionRow {
     pub unclear_at: Option<i64>,
     /// When it is to be taken up, in milliseconds.
     pub due_at: i64,
+    /// Since when it is tried, in milliseconds: since it was planned, or since a person last wanted it tried again.
+    pub since: i64,
 }
 
 /// What can be taken up: looks at what is unclear, and calls whose turn it is. Neighbours that one call carried may part afterwards:
@@ -166,7 +168,7 @@ fn turn(connection: &Connection, row: Row) -> Result<Turn, StepError> {
         has_changed_message: false,
     };
     let mut statement = connection.prepare_cached(
-        "SELECT id, ordinal, body, status, step, progress, attempt, looks, unclear_at, due_at, result, failures
+        "SELECT id, ordinal, body, status, step, progress, attempt, looks, unclear_at, due_at, result, failures, since
          FROM action WHERE message = ? AND epoch = ? ORDER BY ordinal",
     )?;
     let mut rows = statement.query(params![row.0, epoch])?;
@@ -192,6 +194,7 @@ fn turn(connection: &Connection, row: Row) -> Result<Turn, StepError> {
             unclear_at: row.get(8)?,
             due_at: row.get(9)?,
             failures: row.get(11)?,
+            since: row.get::<_, Option<i64>>(12)?.unwrap_or(changed_at),
         });
     }
     Ok(turn)
@@ -223,7 +226,8 @@ pub(super) fn apply(connection: &Connection, row: Row, id: &ActionId, event: &Ev
     connection
         .prepare_cached(
             "UPDATE action SET status = ?2, turn = 1, step = CASE ?5 WHEN 'retried' THEN NULL ELSE coalesce(?3, step) END,
-                    progress = coalesce(?4, progress), attempt = attempt + (?5 IN ('started', 'doubted')),
+                    progress = coalesce(?4, progress), attempt = CASE ?5 WHEN 'retried' THEN min(attempt, 1) ELSE attempt + (?5 IN ('started', 'doubted')) END,
+                    since = CASE ?5 WHEN 'retried' THEN ?8 ELSE since END,
                     looks = CASE ?5 WHEN 'still_unclear' THEN looks + 1 ELSE 0 END,
                     failures = CASE WHEN status = 'running' AND ?5 IN ('deferred', 'outcome_unknown') THEN failures + 1
                                     WHEN ?5 IN ('advanced', 'done', 'confirmed', 'retried') THEN 0 ELSE failures END,

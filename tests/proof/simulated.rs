@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 use postroom::clock::Clock;
 use postroom::config::{Config, EndpointConfig, GraphAccess, MailboxConfig, SecretSetting, Tenant, Web};
 use postroom::daemon::{Daemon, Given, Reload};
-use postroom::executor::Patience;
+use postroom::executor::{Machine, Patience};
 use postroom::ids::{EndpointName, MailboxName};
 use postroom::journal::{Journal, MessageLine, ParkedLine};
 use postroom::parsing::Parsing;
@@ -63,6 +64,7 @@ pub struct Lab {
     pub clock: Clock,
     config: Config,
     engine: Arc<Mutex<Option<Daemon>>>,
+    starts: AtomicU32,
     _dir: tempfile::TempDir,
 }
 
@@ -99,13 +101,15 @@ impl Lab {
         // Marks in mail follow from the key: with one of the seed's own, the same seed gives the same mail.
         let key: Vec<u8> = (0..32).map(|n| u8::try_from((around.seed >> (n % 8)) & 0xff).unwrap_or(0)).collect();
         std::fs::write(format!("{}.key", config.state.display()), key).unwrap();
-        Self { tenant, receiver, clock, config, engine: Arc::default(), _dir: dir }
+        Self { tenant, receiver, clock, config, engine: Arc::default(), starts: AtomicU32::new(1), _dir: dir }
     }
 
     pub async fn start(&self) {
         // A day of waiting for what nobody will find again costs much and shows no more than six hours do.
         let patience = Patience { idle: Duration::from_mins(5), confirm: Duration::from_hours(6), ..Patience::default() };
-        let given = Given { clock: self.clock.clone(), patience, reload: Reload::Compiles, parsing: Parsing::Here };
+        let starts = self.starts.fetch_add(1, Ordering::SeqCst);
+        let machine = Machine::held_by("lab", &format!("process {starts}"));
+        let given = Given { clock: self.clock.clone(), patience, reload: Reload::Compiles, parsing: Parsing::Here, machine };
         let engine = Daemon::start(&self.config, given).await.unwrap();
         *self.engine.lock().unwrap() = Some(engine);
     }

@@ -1,3 +1,6 @@
+-- Since when an action is tried: since it was planned, or since a person last wanted it tried again.
+ALTER TABLE action ADD COLUMN since INTEGER;
+
 -- What became of mail that was accepted for delivery, and what else the budgets count.
 ALTER TABLE sent ADD COLUMN domain TEXT;
 ALTER TABLE sent ADD COLUMN rule_set TEXT REFERENCES rule_set (hash);
