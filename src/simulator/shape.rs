@@ -177,7 +177,7 @@ pub(crate) fn message(view: &View, mailbox: &Mailbox, message: &Message) -> Valu
             out.insert((*name).to_owned(), value);
         }
     }
-    let found: Vec<Value> = view.properties.iter().filter_map(|id| extended(id, message.extended(id)?)).collect();
+    let found: Vec<Value> = view.properties.iter().filter_map(|id| Some(extended(id, &message.extended(id)?))).collect();
     if !found.is_empty() {
         out.insert("singleValueExtendedProperties".to_owned(), Value::Array(found));
     }
@@ -189,7 +189,7 @@ pub(crate) fn message(view: &View, mailbox: &Mailbox, message: &Message) -> Valu
 }
 
 /// Exchange gives an extended property's GUID back in lower case.
-fn extended(id: &str, value: String) -> Option<Value> {
+fn extended(id: &str, value: &str) -> Value {
     let normal = normal_property_id(id);
     let kind = id.split(' ').next().unwrap_or_default();
     let shown = match normal.split_once(' ').map(|(_, rest)| rest) {
@@ -199,7 +199,7 @@ fn extended(id: &str, value: String) -> Option<Value> {
         Some(rest) => format!("{kind} {rest}"),
         None => id.to_owned(),
     };
-    Some(json!({"id": shown, "value": value}))
+    json!({"id": shown, "value": value})
 }
 
 fn property(view: &View, mailbox: &Mailbox, message: &Message, name: &str) -> Option<Value> {
@@ -287,8 +287,8 @@ pub(crate) fn folder(mailbox: &Mailbox, folder: &Folder) -> Value {
 pub(crate) fn folder_properties(expand: &str, folder: &Folder) -> Result<Option<Value>, GraphError> {
     let mut view = View::default();
     view.expand(expand)?;
-    let value = |id: &String| folder.properties.get(&normal_property_id(id)).map(|(_, value)| value.clone());
-    let found: Vec<Value> = view.properties.iter().filter_map(|id| extended(id, value(id)?)).collect();
+    let value = |id: &String| folder.properties.get(&normal_property_id(id)).map(|(_, value)| value.as_str());
+    let found: Vec<Value> = view.properties.iter().filter_map(|id| Some(extended(id, value(id)?))).collect();
     Ok((!found.is_empty()).then_some(Value::Array(found)))
 }
 
