@@ -118,7 +118,7 @@ fn all_days(seeds: std::ops::Range<u64>) -> points::Tally {
                 eprintln!("{violation}\n  again with: cargo bench --bench prove -- --kills 0 --seeds 1 --from {seed}");
             }
             let done = seed + 1 - seeds.start;
-            if done % 200 == 0 {
+            if done.is_multiple_of(200) {
                 let left = started.elapsed().as_secs_f64() / done as f64 * (count - done) as f64;
                 eprintln!("{done} of {count} seeds; about {left:.0} s to go");
             }

@@ -6,7 +6,7 @@ fn points_of(scenarios: impl Iterator<Item = &'static points::Scenario>) {
     let mut tally = points::Tally::default();
     let started = std::time::Instant::now();
     for scenario in scenarios {
-        tally.add(points::run(scenario, points::Depth::Usual));
+        tally.add(points::run(scenario));
     }
     eprintln!("{} cases, {} deaths, {} parked in {:?}", tally.cases, tally.deaths, tally.parked, started.elapsed());
     assert_nothing_is_wrong(&tally);

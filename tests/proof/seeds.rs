@@ -146,7 +146,7 @@ fn told(seed: u64) -> (Tally, Vec<String>) {
                 let told = story.lines.iter().map(|line| format!("{} {:?} {} {}", line.at, line.action, line.event, line.detail));
                 wrong.push(format!("\n  {}", told.collect::<Vec<_>>().join("\n  ")));
             }
-            wrong.push(lab.tenant.ledger().as_array().unwrap().iter().map(|entry| format!("\n{entry}")).collect());
+            wrong.push(format!("{:#}", lab.tenant.ledger()));
         }
         let mut trace: Vec<String> = effects(&lab).into_iter().map(|(name, count)| format!("{count} {name}")).collect();
         trace.extend(lines.iter().flat_map(|line| &line.actions).map(|action| format!("{} {}", action.id, action.status)));

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -29,7 +29,7 @@ const NOTHING_COMES: Duration = Duration::from_hours(2);
 
 /// Where databases lie: in memory where that can be, since a virtual day has many commits.
 fn scratch() -> tempfile::TempDir {
-    let memory = std::path::Path::new("/dev/shm");
+    let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
 }
 
@@ -97,7 +97,7 @@ impl Lab {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        let config = configuration(dir.path().to_owned(), &tenant, &receiver);
+        let config = configuration(dir.path(), &tenant, &receiver);
         // Marks in mail follow from the key: with one of the seed's own, the same seed gives the same mail.
         let key: Vec<u8> = (0..32).map(|n| u8::try_from((around.seed >> (n % 8)) & 0xff).unwrap_or(0)).collect();
         std::fs::write(format!("{}.key", config.state.display()), key).unwrap();
@@ -239,7 +239,7 @@ async fn watch_points(
     }
 }
 
-fn configuration(dir: PathBuf, tenant: &Simulator, receiver: &Receiver) -> Config {
+fn configuration(dir: &Path, tenant: &Simulator, receiver: &Receiver) -> Config {
     let mut mailbox = MailboxConfig::new(MAILBOX, dir.join("rules"));
     mailbox.poll = Duration::from_mins(15);
     mailbox.create_folders = true;
