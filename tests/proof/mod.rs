@@ -6,4 +6,5 @@
 
 pub mod checker;
 pub mod crash;
+pub mod flood;
 pub mod kills;
