@@ -7,6 +7,7 @@
 //! cargo bench --bench prove -- --kills 100 --from 7             one round again, by its seed
 //! cargo bench --bench prove -- --kills 0 --seeds 1 --from 7     one seeded day again
 //! cargo bench --bench prove -- --kills 0 --crash 100000         from a crash to the next effect, with so many messages in the journal
+//! cargo bench --bench prove -- --kills 0 --flood 10000          one sender in many spellings gets one answer
 //! ```
 //!
 //! Progress goes to standard error, the table to standard output; Ctrl-C shows the table so far. Ends with 1 if anything does not hold.
@@ -22,6 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use proof::crash;
+use proof::flood::flood;
 use proof::kills::{Ending, Outcome, Round, Tally, round};
 use proof::{points, seeds};
 
@@ -43,11 +45,14 @@ struct Wanted {
     seeds: u64,
     /// Messages in the journal that is killed; 0 leaves it out.
     crash: usize,
+    /// Mails of one sender; 0 leaves it out.
+    flood: usize,
 }
 
 impl Wanted {
     fn of(arguments: impl Iterator<Item = String>) -> Self {
-        let mut wanted = Self { kills: 1_000, round: 100, from: 1, life: Duration::from_millis(250), seeds: 0, crash: 0 };
+        let mut wanted =
+            Self { kills: 1_000, round: 100, from: 1, life: Duration::from_millis(250), seeds: 0, crash: 0, flood: 0 };
         let mut arguments = arguments.filter(|argument| argument != "--bench");
         while let Some(name) = arguments.next() {
             let value = arguments.next().unwrap_or_default().replace('_', "");
@@ -60,7 +65,8 @@ impl Wanted {
                 "--from" => wanted.from = number,
                 "--life" => wanted.life = Duration::from_millis(number),
                 "--crash" => wanted.crash = count,
-                _ => panic!("there are: --kills N --seeds N --round N --from SEED --life MS --crash MESSAGES"),
+                "--flood" => wanted.flood = count,
+                _ => panic!("there are: --kills N --seeds N --round N --from SEED --life MS --crash MESSAGES --flood MAILS"),
             }
         }
         wanted
@@ -97,10 +103,21 @@ fn main() -> ExitCode {
         let measured = runtime.block_on(crash::measure(wanted.crash));
         println!("crash to working again, {} messages in the journal: {measured}", wanted.crash);
     }
+    let mut holds = book.tally.failed == 0;
+    if wanted.flood > 0 && is_whole {
+        let came = runtime.block_on(flood(wanted.flood));
+        println!(
+            "{} mails of one sender in four spellings: {} answer in {:.1} s",
+            came.worked_off,
+            came.answers,
+            came.took.as_secs_f64()
+        );
+        holds &= came.answers == 1 && came.worked_off == wanted.flood;
+    }
     if !is_whole {
         eprintln!("stopped before the end");
     }
-    ExitCode::from(u8::from(book.tally.failed > 0 || !days.violations.is_empty()))
+    ExitCode::from(u8::from(!holds || !days.violations.is_empty()))
 }
 
 /// Seeded days in virtual time, two at once.

@@ -59,6 +59,8 @@ fn then(mail) {
     } else if mail.subject.like("Once *") {
         post("once", #{ subject: mail.subject });
         categorise("Once");
+    } else if mail.subject.like("Flood *") {
+        reply("thanks.html", #{ reference: "an answer" });
     }
 }
 "#,
@@ -279,11 +281,16 @@ impl Office {
 
     /// Delivers the mail of this number.
     pub fn deliver(&self, number: usize) {
-        let kind = KINDS[number % KINDS.len()];
+        let subject = format!("{} {number}", KINDS[number % KINDS.len()]);
+        self.deliver_as(number, &subject, &format!("ana{number}@fabrikam.com"));
+    }
+
+    /// Delivers a mail with this subject from this sender.
+    pub fn deliver_as(&self, number: usize, subject: &str, from: &str) {
         let raw = format!(
-            "From: Ana <ana{number}@fabrikam.com>\r\nTo: {ADDRESS}\r\nSubject: {kind} {number}\r\n\
+            "From: Ana <{from}>\r\nTo: {ADDRESS}\r\nSubject: {subject}\r\n\
              Date: Mon, 2 Mar 2026 09:00:00 +0000\r\nMessage-ID: <{number}@fabrikam.com>\r\nMIME-Version: 1.0\r\n\
-             Content-Type: text/plain; charset=utf-8\r\n\r\nPlease see to {kind} {number}.\r\n"
+             Content-Type: text/plain; charset=utf-8\r\n\r\nPlease see to {subject}.\r\n"
         );
         self.tenant.deliver(ADDRESS, raw.as_bytes()).unwrap();
     }
@@ -325,6 +332,15 @@ impl Office {
             tokio::time::sleep(LOOK).await;
         }
         settling
+    }
+
+    /// Waits until so many messages are worked off; gives how many were in time.
+    pub async fn settled(&self, messages: usize) -> usize {
+        let settling = self.work_off(messages).await;
+        let journal = self.journal().unwrap();
+        let counts = journal.counts().await.unwrap();
+        journal.close().await;
+        usize::try_from(counts.messages - counts.undecided - counts.open).unwrap_or(0) + settling
     }
 
     /// Whether mail was accepted that does not lie in Sent Items yet.

@@ -6,6 +6,7 @@
 
 pub mod checker;
 pub mod crash;
+pub mod flood;
 pub mod kills;
 pub mod points;
 pub mod seeds;
