@@ -7,6 +7,7 @@ mod answer;
 mod attach;
 mod call;
 mod confirm;
+mod judge;
 mod lane;
 mod lease;
 mod moved;
@@ -24,6 +25,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 
+pub use judge::{Doubt, Judged, Seen, judge};
 pub use lease::{LeaseTrouble, Machine};
 pub use patience::Patience;
 

@@ -7,15 +7,13 @@ use serde_json::{Value, json};
 use super::Executor;
 use super::answer::mark_id;
 use super::call::{OUTBOX, Rest, drafted, ms, posted};
+use super::judge::{Doubt, Judged, Seen, judge};
 use super::lane::Work;
 use super::prepare::{is_done, patch_for};
 use crate::graph::{DraftRef, GraphError, Marked, Writer};
 use crate::ids::MessageId;
 use crate::journal::{ActionRow, Event, JournalError};
 use crate::plan::Action;
-
-/// Sends of one action at most: the first, and one more when a settled draft proves that it was not sent.
-const SENDS_MAX: u64 = 2;
 
 impl Executor {
     /// Asks the world. Never repeats anything itself.
@@ -33,13 +31,18 @@ impl Executor {
 
     /// Goes on looking, at ever longer intervals, and parks what cannot be proved within the hour.
     fn still_unclear(&self, action: &ActionRow, seen: &str) -> Event {
-        let unclear = self.unclear_for(action);
-        if unclear >= self.patience.give_up {
-            let minutes = unclear.as_secs() / 60;
-            return Event::Parked { reason: format!("{seen}; looked {} times in {minutes} minutes", action.looks + 1) };
+        let doubt = self.doubt(action);
+        match doubt.unsolved(&self.patience) {
+            Judged::LookAgain(after) => Event::StillUnclear { after_ms: ms(after), reason: seen.to_owned() },
+            _ => {
+                let minutes = doubt.lasts.as_secs() / 60;
+                Event::Parked { reason: format!("{seen}; looked {} times in {minutes} minutes", doubt.looks + 1) }
+            }
         }
-        let left = self.patience.give_up.saturating_sub(unclear);
-        Event::StillUnclear { after_ms: ms(self.patience.look(action.looks).min(left)), reason: seen.to_owned() }
+    }
+
+    fn doubt(&self, action: &ActionRow) -> Doubt {
+        Doubt { lasts: self.unclear_for(action), looks: action.looks }
     }
 
     fn unclear_for(&self, action: &ActionRow) -> Duration {
@@ -137,33 +140,36 @@ impl Executor {
         Ok(self.not_yet(action, "no mail with this action's mark was found"))
     }
 
-    /// "Not found" never means "send again".
     async fn look_for_sent(&self, work: &Work<'_>, action: &ActionRow) -> Result<Event, GraphError> {
         let graph = &work.mailbox.graph;
         let Some(draft) = recorded_draft(action) else { return Ok(self.still_unclear(action, "no draft is recorded")) };
         let state = graph.state(&draft).await?;
-        if state.as_ref().is_some_and(|state| !state.is_draft) {
-            return Ok(Event::Confirmed { result: json!({ "draft": draft, "found": "by its id" }) });
+        let mut found = state.as_ref().is_some_and(|state| !state.is_draft).then(|| "by its id".to_owned());
+        if found.is_none() {
+            let marked = graph.find_marked(&mark_id(action), &[]).await?;
+            found = marked.iter().find(|found| !found.is_draft).map(|sent| sent.id.to_string());
         }
-        let marked = graph.find_marked(&mark_id(action), &[]).await?;
-        if let Some(sent) = marked.iter().find(|found| !found.is_draft) {
-            return Ok(Event::Confirmed { result: json!({ "draft": draft, "found": sent.id }) });
-        }
-        let Some(state) = state else {
-            return Ok(self.still_unclear(action, "neither the draft nor a sent mail with this action's mark was found"));
+        let key = action.progress.get("change_key").and_then(Value::as_str);
+        let (seen, told) = match (&found, &state) {
+            (Some(_), _) => (Seen::Sent, "it was sent"),
+            (None, None) => (Seen::Nothing, "neither the draft nor a sent mail with this action's mark was found"),
+            (None, Some(state)) if state.change_key.as_deref() == key => (Seen::Untouched, "the draft still lies unsent"),
+            (None, Some(_)) => (Seen::Changed, "the draft was changed by somebody and lies unsent"),
         };
-        let untouched = action.progress.get("change_key").and_then(Value::as_str) == state.change_key.as_deref();
         let sends = action.progress.get("sends").and_then(Value::as_u64).unwrap_or(1);
-        if !self.trusts_times_of(work.generation) {
-            return Ok(Event::StillUnclear { after_ms: 0, reason: "the clock was set; the draft still lies unsent".to_owned() });
-        }
-        if untouched && self.unclear_for(action) >= self.patience.settle && sends < SENDS_MAX {
-            let mut progress = action.progress.clone();
-            progress["sends"] = json!(sends + 1);
-            return Ok(Event::Advanced { progress });
-        }
-        let seen = if untouched { "the draft still lies unsent" } else { "the draft was changed by somebody and lies unsent" };
-        Ok(self.still_unclear(action, seen))
+        Ok(match judge(seen, self.doubt(action), sends, &self.patience) {
+            Judged::Sent => Event::Confirmed { result: json!({ "draft": draft, "found": found }) },
+            // An hour by a clock that was set meanwhile is no hour.
+            Judged::SendAgain if !self.trusts_times_of(work.generation) => {
+                Event::StillUnclear { after_ms: 0, reason: format!("the clock was set; {told}") }
+            }
+            Judged::SendAgain => {
+                let mut progress = action.progress.clone();
+                progress["sends"] = json!(sends + 1);
+                Event::Advanced { progress }
+            }
+            Judged::LookAgain(_) | Judged::GiveUp => self.still_unclear(action, told),
+        })
     }
 
     /// How long ago the receiver may have seen the key first.
