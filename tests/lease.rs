@@ -20,6 +20,9 @@ const RULES: [(&str, &str); 2] = [
     ("templates/a.html", "<p>Thank you.</p>\n"),
 ];
 
+/// A story that takes longer is stuck.
+const STUCK: Duration = Duration::from_secs(40);
+
 /// The database with all that lies beside it.
 fn copy_state(from: &Path, to: &Path) {
     for extension in ["", "-wal", "-shm", ".key", ".witness"] {
@@ -55,7 +58,7 @@ async fn until(engine: &Daemon, done: impl Fn(&Counts) -> bool) {
             bell.changed().await.unwrap();
         }
     };
-    assert!(tokio::time::timeout(Duration::from_secs(30), waiting).await.is_ok(), "{:#?}", engine.journal().newest(20).await);
+    assert!(tokio::time::timeout(STUCK, waiting).await.is_ok(), "{:#?}", engine.journal().newest(20).await);
 }
 
 async fn settled(engine: &Daemon, messages: i64) {
@@ -144,13 +147,13 @@ async fn of_two_fresh_databases_on_one_mailbox_one_acts_and_the_other_says_so() 
         let ready = reqwest::get(format!("http://{}/readyz", engine.address().unwrap())).await.unwrap();
         ready.text().await.unwrap().contains("another postroom works on this mailbox")
     };
-    let (acts, rests) = loop {
-        match (says(&first).await, says(&other).await) {
-            (true, false) => break (other, first),
-            (false, true) => break (first, other),
-            _ => tokio::time::sleep(Duration::from_millis(10)).await,
+    let one_says_so = async {
+        while says(&first).await == says(&other).await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
+    assert!(tokio::time::timeout(STUCK, one_says_so).await.is_ok(), "none of them says that it rests, or both do");
+    let (acts, rests) = if says(&first).await { (other, first) } else { (first, other) };
     settled(&acts, 2).await;
     decided(&rests, 2).await;
     assert_eq!(rests.journal().counts().await.unwrap().open, 2);
@@ -260,9 +263,12 @@ async fn a_clock_set_forward_by_an_hour_makes_no_unclear_send_older() {
     };
     let before = looks().await;
     let mut bell = journal.bell();
-    while looks().await < before + 6 {
-        bell.changed().await.unwrap();
-    }
+    let looking = async {
+        while looks().await < before + 6 {
+            bell.changed().await.unwrap();
+        }
+    };
+    assert!(tokio::time::timeout(STUCK, looking).await.is_ok(), "it is no longer looked for");
     assert_eq!((world.count("sent"), world.count("draft_created")), (0, 1));
     world.stop().await;
 }
