@@ -13,8 +13,8 @@ use serde_json::Value;
 use crate::process::{ADDRESS, Process, configure, get, output, run, sim, until};
 use crate::world::{World, mail, write};
 
-/// Long, but legal: a rule may compute for a quarter of a second.
-const RULE: &str = "//! Computes.\nfn then(mail) {\n    if mail.subject == \"slow\" { let i = 0; while i < 100000 { i += 1; } }\n    categorise(\"Seen\");\n}\n";
+/// Long enough to be killed over, but far from the quarter of a second that a rule may compute.
+const RULE: &str = "//! Computes.\nfn then(mail) {\n    if mail.subject == \"slow\" { let i = 0; while i < 50000 { i += 1; } }\n    categorise(\"Seen\");\n}\n";
 
 /// A tenant with one mail, and a program to be killed over it.
 struct Scene {

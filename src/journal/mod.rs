@@ -7,6 +7,8 @@ mod actions;
 mod arrivals;
 mod begin;
 mod brake;
+#[cfg(test)]
+mod brake_stories;
 mod deciding;
 mod decisions;
 mod delivery;
