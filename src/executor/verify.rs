@@ -32,13 +32,11 @@ impl Executor {
     /// Goes on looking, at ever longer intervals, and parks what cannot be proved within the hour.
     fn still_unclear(&self, action: &ActionRow, seen: &str) -> Event {
         let doubt = self.doubt(action);
-        match doubt.unsolved(&self.patience) {
-            Judged::LookAgain(after) => Event::StillUnclear { after_ms: ms(after), reason: seen.to_owned() },
-            _ => {
-                let minutes = doubt.lasts.as_secs() / 60;
-                Event::Parked { reason: format!("{seen}; looked {} times in {minutes} minutes", doubt.looks + 1) }
-            }
+        if let Some(after) = doubt.next_look(&self.patience) {
+            return Event::StillUnclear { after_ms: ms(after), reason: seen.to_owned() };
         }
+        let minutes = doubt.lasts.as_secs() / 60;
+        Event::Parked { reason: format!("{seen}; looked {} times in {minutes} minutes", doubt.looks + 1) }
     }
 
     fn doubt(&self, action: &ActionRow) -> Doubt {
