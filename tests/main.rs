@@ -8,6 +8,7 @@ mod disk;
 mod endpoints;
 mod faults;
 mod house;
+mod model;
 mod process;
 mod promises;
 mod proof;
