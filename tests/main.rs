@@ -10,6 +10,7 @@ mod faults;
 mod house;
 mod lease;
 mod loops;
+mod model;
 mod process;
 mod promises;
 mod proof;

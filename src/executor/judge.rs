@@ -30,13 +30,10 @@ pub struct Doubt {
 }
 
 impl Doubt {
-    /// What to do when a look could not tell: look again at ever longer intervals, at last not at all.
-    pub fn unsolved(self, patience: &Patience) -> Judged {
-        if self.lasts >= patience.give_up {
-            return Judged::GiveUp;
-        }
-        let left = patience.give_up.saturating_sub(self.lasts);
-        Judged::LookAgain(patience.look(self.looks).min(left))
+    /// The pause before the next look when one could not tell: ever longer. `None` when it has lasted too long to go on looking.
+    pub fn next_look(self, patience: &Patience) -> Option<Duration> {
+        let left = patience.give_up.checked_sub(self.lasts).filter(|left| !left.is_zero())?;
+        Some(patience.look(self.looks).min(left))
     }
 }
 
@@ -58,7 +55,7 @@ pub fn judge(seen: Seen, doubt: Doubt, sends: u64, patience: &Patience) -> Judge
     match seen {
         Seen::Sent => Judged::Sent,
         Seen::Untouched if doubt.lasts >= patience.settle && sends < SENDS_MAX => Judged::SendAgain,
-        Seen::Untouched | Seen::Changed | Seen::Nothing => doubt.unsolved(patience),
+        Seen::Untouched | Seen::Changed | Seen::Nothing => doubt.next_look(patience).map_or(Judged::GiveUp, Judged::LookAgain),
     }
 }
 
@@ -85,8 +82,8 @@ mod tests {
     fn the_looks_grow_rarer_and_the_last_one_comes_when_the_hour_is_over() {
         let patience = Patience::default();
         let pauses =
-            [(0, 0), (1, 2), (30, 9), (50, 9), (60, 9)].map(|(minutes, looks)| after(minutes, looks).unsolved(&patience));
-        let again = |seconds| Judged::LookAgain(Duration::from_secs(seconds));
-        assert_eq!(pauses, [again(5), again(60), again(900), again(600), Judged::GiveUp]);
+            [(0, 0), (1, 2), (30, 9), (50, 9), (60, 9)].map(|(minutes, looks)| after(minutes, looks).next_look(&patience));
+        let again = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(pauses, [again(5), again(60), again(900), again(600), None]);
     }
 }

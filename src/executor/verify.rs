@@ -32,7 +32,7 @@ impl Executor {
     /// Goes on looking, at ever longer intervals, and parks what cannot be proved within the hour.
     fn still_unclear(&self, action: &ActionRow, seen: &str) -> Event {
         let doubt = self.doubt(action);
-        if let Judged::LookAgain(after) = doubt.unsolved(&self.patience) {
+        if let Some(after) = doubt.next_look(&self.patience) {
             return Event::StillUnclear { after_ms: ms(after), reason: seen.to_owned() };
         }
         let minutes = doubt.lasts.as_secs() / 60;
