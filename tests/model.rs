@@ -86,7 +86,7 @@ fn runs_of(mix: &Mix, patience: &Patience, runs: u64, protocol: Protocol) -> Tal
         let mut engine = Engine::new(mix, patience, seed);
         let ended = match protocol {
             Protocol::Ours => engine.run(),
-            Protocol::Naive => engine.run_naively(),
+            Protocol::Naive => Ok(engine.run_naively()),
         };
         tally.add(seed, &engine, ended);
     }

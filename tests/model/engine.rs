@@ -39,6 +39,9 @@ struct Progress {
     sends: u64,
 }
 
+/// A call with the drafts to clear away before it, or what is noted instead.
+type Prepared = Result<(Step, Vec<usize>, Call), Event>;
+
 /// The process ended in the middle.
 struct Died;
 
@@ -145,7 +148,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Repeats whatever fails, and begins the step again after a death.
-    pub fn run_naively(&mut self) -> Result<Ended, String> {
+    pub fn run_naively(&mut self) -> Ended {
         let mut draft = None;
         for _ in 0..EVENTS_MAX {
             let call = draft.map_or(Call::Create, Call::Send);
@@ -162,7 +165,7 @@ impl<'a> Engine<'a> {
             }
         }
         self.tenant.finish(&mut self.dice);
-        Ok(Ended::Sent)
+        Ended::Sent
     }
 
     fn wait(&mut self) {
@@ -228,7 +231,7 @@ impl<'a> Engine<'a> {
     }
 
     /// The send fence: nobody answered first, and the draft is as it was made.
-    fn prepare_send(&mut self, progress: Progress) -> Result<Result<(Step, Vec<usize>, Call), Event>, ()> {
+    fn prepare_send(&mut self, progress: Progress) -> Result<Prepared, ()> {
         let draft = progress.draft;
         let is_overtaken = self.tenant.overtaken.is_some_and(|at| Duration::from_hours(1) + at <= self.now);
         if is_overtaken && self.step != Some(Step::Send) {
@@ -335,7 +338,7 @@ impl<'a> Engine<'a> {
             if self.is_found(looks) {
                 return Ok(());
             }
-            if self.now - accepted >= self.patience.confirm {
+            if self.now.saturating_sub(accepted) >= self.patience.confirm {
                 break;
             }
             self.now += self.patience.look(looks + 2);
