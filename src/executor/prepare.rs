@@ -198,12 +198,13 @@ impl Executor {
 }
 
 impl Executor {
-    /// Whether somebody answered the conversation from this mailbox after the message came: then the rules' answer is too late.
+    /// Whether somebody answered the conversation from this mailbox after the message came (the service tells whole seconds): then the rules'
+    /// answer is too late.
     async fn answered_by_a_person(&self, work: &Work<'_>) -> Result<Option<&'static str>, GraphError> {
         let envelope = &work.turn.envelope;
         let (Some(conversation), Some(received)) = (&envelope.conversation, envelope.received) else { return Ok(None) };
         let sent = work.mailbox.graph.sent_in_conversation(conversation).await?;
-        let newer = |copy: &SentCopy| copy.writer == Writer::Person && copy.sent.is_some_and(|sent| sent > received);
+        let newer = |copy: &SentCopy| copy.writer == Writer::Person && copy.sent.is_some_and(|sent| sent >= received);
         Ok(sent.iter().any(newer).then_some("a person has answered this conversation already"))
     }
 }

@@ -129,7 +129,7 @@ impl Executor {
         let answers = matches!(action.planned.action, Action::Reply(_) | Action::ReplyAll(_));
         if let (true, Some(conversation), Some(received)) = (answers, &envelope.conversation, envelope.received) {
             let sent = work.mailbox.graph.sent_in_conversation(conversation).await?;
-            if sent.iter().any(|copy| copy.writer == Writer::Rules && copy.sent.is_some_and(|sent| sent > received)) {
+            if sent.iter().any(|copy| copy.writer == Writer::Rules && copy.sent.is_some_and(|sent| sent >= received)) {
                 let reason = "an automatic answer that the journal does not know went out in this conversation: look at it, then skip or \
                               retry";
                 return Ok(Event::Parked { reason: reason.to_owned() });
