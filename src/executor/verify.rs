@@ -155,12 +155,11 @@ impl Executor {
             (None, Some(_)) => (Seen::Changed, "the draft was changed by somebody and lies unsent"),
         };
         let sends = action.progress.get("sends").and_then(Value::as_u64).unwrap_or(1);
+        if seen != Seen::Sent && !self.trusts_times_of(work.generation) {
+            return Ok(Event::StillUnclear { after_ms: 0, reason: format!("the clock was set; {told}") });
+        }
         Ok(match judge(seen, self.doubt(action), sends, &self.patience) {
             Judged::Sent => Event::Confirmed { result: json!({ "draft": draft, "found": found }) },
-            // An hour by a clock that was set meanwhile is no hour.
-            Judged::SendAgain if !self.trusts_times_of(work.generation) => {
-                Event::StillUnclear { after_ms: 0, reason: format!("the clock was set; {told}") }
-            }
             Judged::SendAgain => {
                 let mut progress = action.progress.clone();
                 progress["sends"] = json!(sends + 1);
