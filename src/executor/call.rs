@@ -8,7 +8,7 @@ use super::lane::Work;
 use super::{Executor, MissingFolders, ServedMailbox};
 use crate::clock::from_ms;
 use crate::endpoints::{EndpointError, Origin, Record};
-use crate::graph::{Draft, DraftAttachment, DraftRef, GraphError, Patch, UploadUrl, Visibility};
+use crate::graph::{Draft, DraftAttachment, DraftRef, GraphError, Mailbox, Patch, UploadUrl, Visibility};
 use crate::ids::{EndpointName, FolderId, MessageId};
 use crate::journal::{ActionRow, Event};
 use crate::verdict::Verdict;
@@ -69,7 +69,10 @@ impl Executor {
                 Event::Done { result: Value::Null }
             }),
             Call::Move { folder } => match self.destination(work.mailbox, &folder).await {
-                Ok(Some(to)) => graph.move_to(&id, &to).await.map(|_| Event::Done { result: Value::Null }),
+                Ok(Some(to)) => match graph.move_to(&id, &to).await {
+                    Ok(moved) if moved.id != id => return self.moved_or_copied(graph, &id, &folder).await,
+                    moved => moved.map(|_| Event::Done { result: Value::Null }),
+                },
                 Ok(None) => Ok(no_such_folder(&folder)),
                 Err(error) => Err(error),
             },
@@ -119,6 +122,21 @@ impl Executor {
             }
         };
         outcome.unwrap_or_else(|error| self.after_graph_error(action, &error))
+    }
+
+    /// The message that arrived bears another id. An archive gives one; but when a person moved the message in the same moment, the
+    /// service leaves it there and makes a second one, which a person must know of.
+    async fn moved_or_copied(&self, graph: &Mailbox, id: &MessageId, folder: &str) -> Event {
+        match graph.state(id).await {
+            Ok(None) => Event::Done { result: Value::Null },
+            Ok(Some(_)) => Event::Rejected {
+                reason: format!(
+                    "a person moved the message in the same moment: the service left it there and made a second one in `{folder}`; \
+                     delete one of them, then say done"
+                ),
+            },
+            Err(error) => Event::OutcomeUnknown { after_ms: ms(self.patience.look(0)), reason: error.to_string() },
+        }
     }
 
     /// The folder a rule names, made when it is missing and may be.

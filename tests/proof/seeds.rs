@@ -93,7 +93,7 @@ fn around(seed: u64, dice: &mut Dice) -> Surroundings {
     let people = vec![
         habit(Deed::Read, dice.percent(30), dice.seconds(600)),
         habit(Deed::Categorise("Mine".into()), dice.percent(30), dice.seconds(60)),
-        habit(Deed::Move("Elsewhere".into()), dice.percent(10), dice.seconds(600)),
+        habit(Deed::Move("Archive".into()), dice.percent(10), dice.seconds(600)),
         habit(Deed::Delete, dice.percent(10), dice.seconds(600)),
         habit(Deed::Reply("I have it.".into()), dice.percent(10), dice.seconds(600)),
         habit(Deed::EditDraft("Better.".into()), dice.percent(3), dice.seconds(60)),
@@ -236,8 +236,7 @@ fn violations(lab: &Lab, lines: &[MessageLine], waiting: &[ParkedLine]) -> Vec<S
         let folders = lab.tenant.mailbox(MAILBOX).unwrap()["folders"].clone();
         let inbox = folders["Inbox"].as_array().map_or(0, Vec::len);
         let unseen = MAILS - own;
-        let left: usize =
-            ["Elsewhere", "Deleted Items"].iter().map(|folder| folders[*folder].as_array().map_or(0, Vec::len)).sum();
+        let left: usize = ["Archive", "Deleted Items"].iter().map(|folder| folders[*folder].as_array().map_or(0, Vec::len)).sum();
         if left < unseen {
             wrong.push(format!("{unseen} mails were never seen, {left} were taken away by people, {inbox} lie in Inbox"));
         }
