@@ -116,10 +116,11 @@ async fn show(args: &DemoArgs, mut config: Config, samples: Vec<Sample>) -> anyh
         machine: Machine::this(),
     };
     let mut engine = Daemon::start(&config, given).await.map_err(super::run::start_error)?;
+    let journal = engine.journal().clone();
     let ended = if args.once {
         tokio::select! {
-            ended = work_off(&engine, &samples) => ended,
-            reason = engine_failed(engine.journal().clone()) => Err(OutsideError(reason).into()),
+            ended = work_off(&journal, &samples) => ended,
+            reason = engine.failed() => Err(OutsideError(reason).into()),
         }
     } else {
         if let Some(address) = engine.address() {
@@ -136,10 +137,6 @@ async fn show(args: &DemoArgs, mut config: Config, samples: Vec<Sample>) -> anyh
     simulator.stop().await;
     receiver.stop().await;
     ended
-}
-
-async fn engine_failed(journal: Journal) -> String {
-    journal.broken().await.to_string()
 }
 
 fn rules_dirs(config: &Config) -> String {
@@ -210,12 +207,12 @@ fn as_new(raw: &[u8], round: u32) -> Vec<u8> {
     [&raw[..at], format!("{round}.").as_bytes(), &raw[at..]].concat()
 }
 
-async fn work_off(engine: &Daemon, samples: &[Sample]) -> anyhow::Result<Exit> {
+async fn work_off(journal: &Journal, samples: &[Sample]) -> anyhow::Result<Exit> {
     let clock = Clock::system();
     let (mut quiet, mut last, mut since) = (0, (0, 0, 0), clock.stopwatch());
     while quiet < QUIET_LOOKS {
         clock.sleep(LOOK).await;
-        let counts = engine.journal().counts().await?;
+        let counts = journal.counts().await?;
         let expected = i64::try_from(samples.len()).unwrap_or(i64::MAX);
         let settled = counts.undecided == 0 && counts.open == 0 && counts.messages >= expected;
         let state = (counts.messages, counts.undecided, counts.open);
@@ -230,7 +227,7 @@ async fn work_off(engine: &Daemon, samples: &[Sample]) -> anyhow::Result<Exit> {
             return Err(OutsideError(what).into());
         }
     }
-    let lines = engine.journal().newest(u32::MAX).await?;
+    let lines = journal.newest(u32::MAX).await?;
     say(&report(samples, lines));
     Ok(Exit::Done)
 }

@@ -135,47 +135,52 @@ fn within_limits(
     at: &brake::At<'_>,
 ) -> Result<Begun, StepError> {
     let (mailbox, now) = (sent.mailbox.as_str(), at.now);
+    // Each mail is counted, and judged, when it begins for the first time.
+    let counts_already: bool = connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM sent WHERE action = ?)")?
+        .query_row([id.as_str()], |row| row.get(0))?;
+    if counts_already {
+        return Ok(Begun::Started);
+    }
     if let Some(max) = limits.recipient_day {
         let count: u32 = connection
-            .prepare_cached("SELECT count(*) FROM sent WHERE mailbox = ? AND recipient = ? AND at > ? AND action <> ?")?
-            .query_row(params![mailbox, sent.recipient, now - DAY_MS, id.as_str()], |row| row.get(0))?;
+            .prepare_cached("SELECT count(*) FROM sent WHERE mailbox = ? AND recipient = ? AND at > ?")?
+            .query_row(params![mailbox, sent.recipient, now - DAY_MS], |row| row.get(0))?;
         if count >= max {
             return Ok(Begun::RecipientHasEnough(count));
         }
     }
     if let (Some(max), Some(conversation)) = (limits.conversation, &sent.conversation) {
         let count: u32 = connection
-            .prepare_cached("SELECT count(*) FROM sent WHERE mailbox = ? AND conversation = ? AND action <> ?")?
-            .query_row(params![mailbox, conversation, id.as_str()], |row| row.get(0))?;
+            .prepare_cached("SELECT count(*) FROM sent WHERE mailbox = ? AND conversation = ?")?
+            .query_row(params![mailbox, conversation], |row| row.get(0))?;
         if count >= max {
             return Ok(Begun::ConversationHasEnough(count));
         }
     }
     if let Some(max) = limits.rule_set_hour {
         let count: u32 = connection
-            .prepare_cached("SELECT count(*) FROM sent WHERE mailbox = ? AND rule_set = ? AND at > ? AND action <> ?")?
-            .query_row(params![mailbox, at.rule_set, now - HOUR_MS, id.as_str()], |row| row.get(0))?;
+            .prepare_cached("SELECT count(*) FROM sent WHERE mailbox = ? AND rule_set = ? AND at > ?")?
+            .query_row(params![mailbox, at.rule_set, now - HOUR_MS], |row| row.get(0))?;
         if count >= max {
             brake::hold(connection, &format!("its rules have sent {count} mails within an hour"), at)?;
             return Ok(Begun::Held);
         }
     }
     // The nth newest of a span says when there is room for one more.
-    let mut nth_newest = connection
-        .prepare_cached("SELECT at FROM sent WHERE mailbox = ? AND action <> ? AND at > ? ORDER BY at DESC LIMIT 1 OFFSET ?")?;
+    let mut nth_newest =
+        connection.prepare_cached("SELECT at FROM sent WHERE mailbox = ? AND at > ? ORDER BY at DESC LIMIT 1 OFFSET ?")?;
     let full_since = super::rows::optional(
-        nth_newest.query_row(params![mailbox, id.as_str(), now - MINUTE_MS, limits.mailbox_minute.max(1) - 1], |row| row.get(0)),
+        nth_newest.query_row(params![mailbox, now - MINUTE_MS, limits.mailbox_minute.max(1) - 1], |row| row.get(0)),
     )?;
     if let Some(since) = full_since {
         return Ok(Begun::Later(left_of(since, MINUTE_MS, now), Pace::Mailbox));
     }
     let (Some(max), Some(domain)) = (limits.domain_hour, domain_of(&sent.recipient)) else { return Ok(Begun::Started) };
-    let mut nth_newest = connection.prepare_cached(
-        "SELECT at FROM sent WHERE mailbox = ? AND domain = ? AND action <> ? AND at > ? ORDER BY at DESC LIMIT 1 OFFSET ?",
-    )?;
-    let full_since = super::rows::optional(
-        nth_newest.query_row(params![mailbox, domain, id.as_str(), now - HOUR_MS, max.max(1) - 1], |row| row.get(0)),
-    )?;
+    let mut nth_newest = connection
+        .prepare_cached("SELECT at FROM sent WHERE mailbox = ? AND domain = ? AND at > ? ORDER BY at DESC LIMIT 1 OFFSET ?")?;
+    let full_since =
+        super::rows::optional(nth_newest.query_row(params![mailbox, domain, now - HOUR_MS, max.max(1) - 1], |row| row.get(0)))?;
     Ok(full_since.map_or(Begun::Started, |since| Begun::Later(left_of(since, HOUR_MS, now), Pace::Domain)))
 }
 

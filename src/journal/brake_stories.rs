@@ -87,3 +87,41 @@ async fn changed_rules_that_touch_few_messages_are_trusted_after_their_first_eff
         assert_eq!(begin_first(&desk, row).await, Begun::Started);
     }
 }
+
+/// Begins the answer of a message under these limits.
+async fn answer(desk: &Desk, row: Row, recipient: &str, limits: Limits) -> Begun {
+    let turn = desk.journal.turn(row).await.unwrap();
+    let sent = Sent { mailbox: "invoices".into(), recipient: recipient.into(), conversation: None };
+    let id = turn.actions.last().unwrap().id.clone();
+    let beginning = Beginning { step: "create".into(), mail: Some((sent, limits)), brake: None };
+    desk.journal.begin(&turn, vec![id], beginning).await.unwrap()
+}
+
+#[tokio::test]
+async fn rules_that_send_too_much_within_an_hour_ask_a_person_and_what_was_begun_goes_on() {
+    let desk = desk();
+    let rows = decided_by(&desk, "first", 0..4).await;
+    let limits = Limits { mailbox_minute: 60, rule_set_hour: Some(2), ..Limits::default() };
+    let mut begun = Vec::new();
+    for row in &rows {
+        begun.push(answer(&desk, *row, "a@fabrikam.com", limits).await);
+    }
+    assert_eq!(begun, [Begun::Started, Begun::Started, Begun::Held, Begun::Held]);
+    let held = desk.journal.held_rules().await.unwrap();
+    assert_eq!((held.len(), held[0].reason.as_str()), (1, "its rules have sent 2 mails within an hour"));
+    // The draft of one that was begun was refused: it counts already, and may be made again.
+    let turn = desk.journal.turn(rows[0]).await.unwrap();
+    let refused = Event::Deferred { after_ms: 0, reason: "429".into() };
+    desk.record(rows[0], &turn.actions[1].id, &[refused]).await;
+    assert_eq!(answer(&desk, rows[0], "a@fabrikam.com", limits).await, Begun::Started);
+}
+
+#[tokio::test]
+async fn a_domain_that_has_had_its_share_waits_for_the_hour_and_another_does_not() {
+    let desk = desk();
+    let rows = decided_by(&desk, "first", 0..3).await;
+    let limits = Limits { mailbox_minute: 60, domain_hour: Some(1), ..Limits::default() };
+    assert_eq!(answer(&desk, rows[0], "a@fabrikam.com", limits).await, Begun::Started);
+    assert_eq!(answer(&desk, rows[1], "b@fabrikam.com", limits).await, Begun::Later(3_600_000, Pace::Domain));
+    assert_eq!(answer(&desk, rows[2], "b@contoso.com", limits).await, Begun::Started);
+}
