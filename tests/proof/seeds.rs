@@ -201,9 +201,24 @@ fn expected(line: &MessageLine, action: &Value) -> Vec<String> {
     }
 }
 
+/// Messages that lost a category which a person had set.
+fn lost_categories(lab: &Lab) -> Vec<String> {
+    let ledger = lab.tenant.ledger();
+    let set_by_people = ledger.as_array().unwrap().iter().filter(|entry| {
+        entry["by"] == "person" && entry["changes"]["categories"].as_array().is_some_and(|names| names.contains(&json!("Mine")))
+    });
+    let shown = lab.tenant.mailbox(MAILBOX).unwrap();
+    let messages = || shown["folders"].as_object().unwrap().values().filter_map(Value::as_array).flatten();
+    let lacks = |entry: &&Value| {
+        let mut same = messages().filter(|message| message["id"] == entry["id"]);
+        same.any(|message| message["categories"].as_array().is_none_or(|names| !names.contains(&json!("Mine"))))
+    };
+    set_by_people.filter(lacks).map(|entry| format!("the category that a person set on {} is gone", entry["subject"])).collect()
+}
+
 /// Everything that the promise does not allow, in words.
 fn violations(lab: &Lab, lines: &[MessageLine], waiting: &[ParkedLine]) -> Vec<String> {
-    let mut wrong = Vec::new();
+    let mut wrong = lost_categories(lab);
     let counts = effects(lab);
     // A second copy of a message that a person had moved is the tenant's own doing only if a move was made all the same.
     for (name, count) in &counts {
