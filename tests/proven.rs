@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use postroom::simulator::{Chance, Deed, Habit, Moods, Span};
+use serde_json::{Value, json};
 
 use crate::proof::simulated::{Lab, MAILBOX, Surroundings, Worked, in_virtual_time, mail};
 use crate::proof::{points, seeds};
@@ -58,13 +59,13 @@ fn a_seed_that_fails_can_be_run_again() {
 }
 
 /// A person moves the message so long after it came, while each call takes two seconds: the folders it ends in, and what waits.
-fn moved_by_a_person_after(half_seconds: u64) -> (Vec<String>, Vec<String>) {
+fn moved_by_a_person_after(half_seconds: u64, faults: &[Value]) -> (Vec<String>, Vec<String>) {
     let after = Span::Exactly(Duration::from_millis(500 * half_seconds));
     let moods = Moods { latency: Span::Exactly(Duration::from_secs(2)), copies_after_person: Chance::ALWAYS, ..Moods::default() };
     let people = vec![Habit { deed: Deed::Move("Archive".into()), chance: Chance::ALWAYS, after }];
     in_virtual_time(async {
         let rules = [("10-a.rhai", "//! Moves.\nfn then(mail) { move_to(\"Done\"); }\n")];
-        let lab = Lab::new(&rules, &Surroundings { moods, people, ..Surroundings::default() }).await;
+        let lab = Lab::new(&rules, &Surroundings { moods, people, faults: faults.to_vec(), ..Surroundings::default() }).await;
         lab.deliver(&mail(1, "Hello"));
         lab.start().await;
         assert!(matches!(lab.work(1, None).await, Worked::Settled(_)));
@@ -82,9 +83,18 @@ fn moved_by_a_person_after(half_seconds: u64) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn a_person_who_moves_a_message_at_any_moment_of_our_own_move_is_left_with_one_or_told_of_the_second() {
+    left_with_one_or_told(&[]);
+}
+
+#[test]
+fn so_is_one_whose_move_meets_ours_when_our_answer_is_lost() {
+    left_with_one_or_told(&[json!({ "on": "move", "fault": "reset_after_effect", "times": 1 })]);
+}
+
+fn left_with_one_or_told(faults: &[Value]) {
     let mut told = 0;
     for half_seconds in 0..60 {
-        let (folders, waiting) = moved_by_a_person_after(half_seconds);
+        let (folders, waiting) = moved_by_a_person_after(half_seconds, faults);
         match folders.iter().map(String::as_str).collect::<Vec<_>>()[..] {
             ["Archive"] => assert_eq!(waiting, Vec::<String>::new()),
             ["Archive", "Done"] => {

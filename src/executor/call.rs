@@ -129,12 +129,7 @@ impl Executor {
     async fn moved_or_copied(&self, graph: &Mailbox, id: &MessageId, folder: &str) -> Event {
         match graph.state(id).await {
             Ok(None) => Event::Done { result: Value::Null },
-            Ok(Some(_)) => Event::Rejected {
-                reason: format!(
-                    "a person moved the message in the same moment: the service left it there and made a second one in `{folder}`; \
-                     delete one of them, then say done"
-                ),
-            },
+            Ok(Some(_)) => second_one(folder),
             Err(error) => Event::OutcomeUnknown { after_ms: ms(self.patience.look(0)), reason: error.to_string() },
         }
     }
@@ -210,6 +205,16 @@ pub(super) fn posted(answer: Value, rest: Option<Rest>) -> Event {
         Event::Advanced { progress: json!({ "answers": answers }) }
     } else {
         Event::Done { result: json!(answers) }
+    }
+}
+
+/// A move and a person's move met: there are two messages now.
+pub(super) fn second_one(folder: &str) -> Event {
+    Event::Rejected {
+        reason: format!(
+            "a person moved the message in the same moment: the service left it there and made a second one in `{folder}`; delete one \
+             of them, then say done"
+        ),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::call::{Call, OUTBOX, Rest, ms};
+use super::call::{Call, OUTBOX, Rest, ms, second_one};
 use super::lane::{Prepared, Work};
 use super::verify::recorded_draft;
 use super::{Executor, answer, attach};
@@ -55,7 +55,7 @@ impl Executor {
                     (None, _) => answer::prepare(self, work, action).await,
                 };
             }
-            Action::Move { folder } => self.prepare_move(work, folder).await,
+            Action::Move { folder } => self.prepare_move(work, action, folder).await,
             Action::Copy { folder } => Ok(Prepared::make("copy", Call::Copy { folder: folder.clone() })),
             Action::Delete => self.prepare_delete(work).await,
             _ => self.prepare_patch(work, actions).await,
@@ -128,7 +128,7 @@ impl Executor {
     }
 
     /// Where the message is comes first: a person who moved it has decided, be it before our first attempt or between two.
-    async fn prepare_move(&self, work: &mut Work<'_>, folder: &str) -> Result<Prepared, GraphError> {
+    async fn prepare_move(&self, work: &mut Work<'_>, action: &ActionRow, folder: &str) -> Result<Prepared, GraphError> {
         let Some(state) = self.state(work).await? else { return Ok(gone()) };
         let graph = &work.mailbox.graph;
         if graph.folder(folder).await?.is_some_and(|to| to == state.folder) {
@@ -136,6 +136,9 @@ impl Executor {
         }
         let came_from = graph.folder(&work.turn.envelope.folder).await?;
         if came_from.is_some_and(|from| from != state.folder) {
+            if action.attempt > 0 && self.has_second(work, folder).await? {
+                return Ok(Prepared::Tell(second_one(folder)));
+            }
             return Ok(Prepared::Tell(Event::Withheld { reason: "a person moved the message elsewhere first".to_owned() }));
         }
         Ok(Prepared::make("move", Call::Move { folder: folder.to_owned() }))
@@ -198,6 +201,16 @@ impl Executor {
 }
 
 impl Executor {
+    /// Whether an earlier attempt, whose answer was lost, made a second message in the folder while a person moved the first one.
+    async fn has_second(&self, work: &Work<'_>, folder: &str) -> Result<bool, GraphError> {
+        let envelope = &work.turn.envelope;
+        let (Some(message_id), Some(folder)) = (&envelope.internet_message_id, work.mailbox.graph.folder(folder).await?) else {
+            return Ok(false);
+        };
+        let found = work.mailbox.graph.find_by_internet_message_id(&folder, message_id).await?;
+        Ok(found.iter().any(|found| Some(found) != envelope.id.as_ref()))
+    }
+
     /// Whether somebody answered the conversation from this mailbox after the message came (the service tells whole seconds): then the rules'
     /// answer is too late.
     async fn answered_by_a_person(&self, work: &Work<'_>) -> Result<Option<&'static str>, GraphError> {
