@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::task::JoinError;
 
 /// Tells the time of day and waits. Cheap to clone; clones tell the same time.
 #[derive(Clone, Debug)]
@@ -70,6 +71,18 @@ impl Clock {
                 self.advance(span);
                 tokio::task::yield_now().await;
             }
+        }
+    }
+
+    /// Does work that may block, on a thread that may. By the runtime's own time work takes none and is done in place: what a run
+    /// comes to does not hang on how fast the machine is.
+    ///
+    /// # Errors
+    /// The work panicked.
+    pub async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
+        match &self.0 {
+            Source::Runtime(..) => tokio::spawn(async { work() }).await,
+            Source::System | Source::ByHand(_) => tokio::task::spawn_blocking(work).await,
         }
     }
 

@@ -129,7 +129,10 @@ fn running_code_keeps_to_what_the_house_forbids() {
     let rules: [(&str, &[&str]); 7] = [
         (r"\brusqlite::", &["journal"]),
         (r"\bInstant::now\(|SystemTime::now\(|Timestamp::now\(|Zoned::now\(", &["clock"]),
-        (r"\bthread::spawn\(|\btokio::spawn\(|thread::Builder|thread::scope", &["journal", "replay", "simulator", "daemon"]),
+        (
+            r"\bthread::spawn\(|\btokio::spawn\(|thread::Builder|thread::scope",
+            &["clock", "journal", "replay", "simulator", "daemon"],
+        ),
         // Processes are started where they are ended.
         (r"\bprocess::Command|\bCommand::new\(|\btokio::process", &["parsing"]),
         (r"\brhai::", &["rules"]),

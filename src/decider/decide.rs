@@ -162,7 +162,7 @@ impl Decider {
         let permits = if undecided.deaths > 0 { DECISIONS_MAX } else { permits };
         let permit = self.running.acquire_many(permits).await;
         let (deciding, row) = (self.deciding.clone(), undecided.row);
-        let done = tokio::task::spawn_blocking(move || {
+        let done = self.clock.work(move || {
             let _mark = deciding.mark(row);
             work()
         });

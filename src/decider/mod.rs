@@ -92,6 +92,7 @@ impl Decider {
             let wait = if is_full { LOOK_AT_LEAST } else { self.wait().await? };
             let room = decisions.len() < DECISIONS_MAX as usize;
             tokio::select! {
+                biased;
                 Some((row, decided)) = decisions.next() => {
                     busy.remove(&row);
                     match decided {

@@ -53,6 +53,7 @@ impl RulesWatch {
         let mut tried = Some(self.live.current().hash().clone());
         while !*stop.borrow() {
             tokio::select! {
+                biased;
                 _ = changes.recv() => {
                     self.clock.sleep(QUIET).await;
                     while changes.try_recv().is_ok() {}
@@ -61,7 +62,7 @@ impl RulesWatch {
                 _ = stop.changed() => continue,
             }
             let dir = self.dir.clone();
-            let read = tokio::task::spawn_blocking(move || RuleFiles::read(&dir)).await;
+            let read = self.clock.work(move || RuleFiles::read(&dir)).await;
             match read {
                 Ok(Ok(files)) => {
                     let hash = files.hash();
@@ -88,7 +89,7 @@ impl RulesWatch {
             return Ok(());
         }
         let (surroundings, gate) = (self.surroundings.clone(), std::sync::Arc::clone(&self.gate));
-        let tried = tokio::task::spawn_blocking(move || {
+        let tried = self.clock.work(move || {
             let set = RuleSet::load(files, surroundings)
                 .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())?;
             gate(&set).map(|()| set)

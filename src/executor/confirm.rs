@@ -34,6 +34,7 @@ impl Executor {
             let now = self.clock.now().as_millisecond();
             let wait = next.map(|at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)).max(self.patience.idle));
             tokio::select! {
+                biased;
                 () = self.clock.sleep(wait.unwrap_or_default()), if wait.is_some() => {}
                 _ = bell.changed(), if wait.is_none() => {}
                 _ = stop.changed() => {}

@@ -335,7 +335,7 @@ impl Executor {
         }
         // Whoever copied the database before now does not know this name: he hears from it that we were here.
         if !self.leases.has_own_name.swap(true, Ordering::SeqCst) {
-            self.journal.take_new_name().await?;
+            self.journal.take_new_name(&self.leases.machine.holder).await?;
         }
         self.next_generation();
         let is_alone = inherits || matches!(folder, OurFolder::Made(_)) || self.patience.lease_settle.is_zero();

@@ -179,6 +179,7 @@ impl Executor {
             // What is due but has no lane yet is taken up at the end of another one, which wakes us.
             let wait = if is_full { LOOK_AT_LEAST } else { self.wait().await? };
             tokio::select! {
+                biased;
                 Some((row, ended)) = lanes.next() => {
                     busy.remove(&row);
                     self.note_end(row, ended).await?;
@@ -237,7 +238,7 @@ impl Executor {
     /// Parses a message for what an answer takes from it.
     async fn parse(&self, raw: Vec<u8>) -> Result<Content, Unparsed> {
         let parser = self.parser.clone();
-        let parsed = tokio::task::spawn_blocking(move || parser.parse(raw)).await;
+        let parsed = self.clock.work(move || parser.parse(raw)).await;
         parsed.unwrap_or_else(|panic| Err(Unparsed::Message(panic.to_string())))
     }
 

@@ -110,6 +110,7 @@ impl Follower {
                 }
             };
             tokio::select! {
+                biased;
                 () = self.clock.sleep(pause) => {}
                 () = nudge.0.notified() => {}
                 _ = stop.changed() => {}

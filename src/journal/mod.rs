@@ -162,7 +162,7 @@ impl Journal {
         witness.question(&connection, clock.now().as_millisecond()).map_err(|error| error.at(path))?;
         witness.hear(&connection);
         let opened = Arc::new(witness::testimony(&connection).map_err(|error| error.at(path))?);
-        let writer = Writer::start(connection, path.to_owned(), Some(witness));
+        let writer = Writer::start(connection, path.to_owned(), Some(witness), clock.clone());
         Ok(Self { path: Arc::new(path.to_owned()), writer, readers: Arc::default(), clock, opened })
     }
 
@@ -175,7 +175,7 @@ impl Journal {
         let connection = connect(path, flags)?;
         migrations::require_current(&connection, path)?;
         let opened = Arc::new(witness::testimony(&connection).map_err(|error| error.at(path))?);
-        let writer = Writer::start(connection, path.to_owned(), None);
+        let writer = Writer::start(connection, path.to_owned(), None, clock.clone());
         Ok(Self { path: Arc::new(path.to_owned()), writer, readers: Arc::default(), clock, opened })
     }
 
@@ -213,7 +213,7 @@ impl Journal {
         work: impl FnOnce(&Connection) -> Result<T, StepError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let journal = self.clone();
-        let looked = tokio::task::spawn_blocking(move || {
+        let looked = self.clock.work(move || {
             let connection = journal.reader()?;
             let result = work(&connection).map_err(|error| error.at(&journal.path));
             journal.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(connection);

@@ -7,11 +7,13 @@ use std::path::Path;
 
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::lock::beside;
 use super::rows::optional;
 use super::{Journal, JournalError, StepError};
 use crate::ids::MailboxName;
+use crate::plan::hex;
 
 /// What is known of a database: which one it is, and how many lines its stories had.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,10 +106,6 @@ fn raise(connection: &Connection, mailbox: &str, reason: &str, now: i64) -> Resu
     connection
         .prepare_cached("INSERT INTO fence (mailbox, raised_at, reason) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")?
         .execute(params![mailbox, now, reason])?;
-    take_new_name(connection)
-}
-
-fn take_new_name(connection: &Connection) -> Result<(), StepError> {
     connection.prepare_cached("INSERT INTO origin (name) VALUES (lower(hex(randomblob(16))))")?.execute([])?;
     Ok(())
 }
@@ -131,12 +129,20 @@ impl Journal {
         self.look(testimony).await
     }
 
-    /// The database goes on under a new name, which a copy of it that was made before does not know.
+    /// The database goes on under a new name, which a copy of it that was made before does not know: it follows from the name before
+    /// and from who takes it.
     ///
     /// # Errors
     /// The database cannot be written.
-    pub async fn take_new_name(&self) -> Result<(), JournalError> {
-        self.write(take_new_name).await
+    pub async fn take_new_name(&self, taker: &str) -> Result<(), JournalError> {
+        let taker = taker.to_owned();
+        self.write(move |connection| {
+            let before = testimony(connection)?.origin;
+            let name = hex(&Sha256::digest(format!("{before}\n{taker}"))[..16]);
+            connection.prepare_cached("INSERT INTO origin (name) VALUES (?)")?.execute([name])?;
+            Ok(())
+        })
+        .await
     }
 
     /// Hears a witness from outside, such as the mailbox itself. Gives why the database is not believed, if the witness knows better.
@@ -182,7 +188,7 @@ mod tests {
         let further = Testimony { sequence: 5, ..opened };
         let lacks = Some("the database was restored or rolled back: it lacks 5 lines of its stories");
         assert_eq!(journal.hear(&mailbox, further).await.unwrap().as_deref(), lacks);
-        journal.take_new_name().await.unwrap();
+        journal.take_new_name("another").await.unwrap();
         let own = journal.testimony().await.unwrap();
         assert_eq!((own.sequence, journal.hear(&mailbox, own).await.unwrap()), (10, None));
         let stranger = Testimony { origin: "0f".into(), sequence: 0 };

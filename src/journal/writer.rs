@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
 use super::witness::Witness;
 use super::{JournalError, StepError};
+use crate::clock::Clock;
 
 /// Steps in one commit.
 const GROUP_MAX: usize = 256;
@@ -78,14 +79,14 @@ impl Step for End {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, path: PathBuf, witness: Option<Witness>) -> Self {
+    pub(super) fn start(connection: Connection, path: PathBuf, witness: Option<Witness>, clock: Clock) -> Self {
         let (queue, steps) = mpsc::channel(QUEUE_MAX);
         let (ring, bell) = watch::channel(0);
         let broken = watch::Sender::new(None);
         let tell = broken.clone();
         let path = Arc::new(path);
         let at = Arc::clone(&path);
-        let task = tokio::spawn(write_all((connection, witness), steps, at, ring, tell));
+        let task = tokio::spawn(write_all((connection, witness), clock, steps, at, ring, tell));
         Self { queue, bell, broken, task: Arc::new(Mutex::new(Some(task))), path }
     }
 
@@ -131,6 +132,7 @@ impl Writer {
 
 async fn write_all(
     mut desk: (Connection, Option<Witness>),
+    clock: Clock,
     mut steps: mpsc::Receiver<Box<dyn Step>>,
     path: Arc<PathBuf>,
     ring: watch::Sender<u64>,
@@ -145,7 +147,7 @@ async fn write_all(
         let at = Arc::clone(&path);
         let broken = tell.borrow().clone();
         let (connection, mut witness) = desk;
-        let written = spawn_blocking(move || {
+        let written = clock.work(move || {
             let committed = broken.map_or(Ok(()), Err).and_then(|()| commit(&connection, &mut group, &at));
             if let (Ok(()), Some(witness)) = (&committed, &mut witness) {
                 witness.hear(&connection);

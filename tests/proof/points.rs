@@ -133,7 +133,7 @@ pub fn run(scenario: &Scenario) -> Tally {
 fn case(scenario: &Scenario, loss: Option<(&str, &str)>, deaths: &[u64], tally: &mut Tally) -> Option<u64> {
     tally.cases += 1;
     let label = format!("{} {loss:?} deaths at {deaths:?}", scenario.name);
-    let told = in_virtual_time(async {
+    let told = in_virtual_time(async || {
         let lab = lab(scenario, loss).await;
         lab.deliver(&mail(1, "Hello"));
         for death in deaths {

@@ -108,7 +108,7 @@ pub fn run(seed: u64) -> Tally {
     told(seed).0
 }
 
-/// What a seed brings about: every effect with its count, every action with its end.
+/// What a seed brings about: every effect with its time, every action with its end.
 pub fn trace(seed: u64) -> Vec<String> {
     told(seed).1
 }
@@ -117,7 +117,7 @@ fn told(seed: u64) -> (Tally, Vec<String>) {
     let mut dice = Dice(seed);
     let around = around(seed, &mut dice);
     let mut tally = Tally { cases: 1, ..Tally::default() };
-    let (violations, trace) = in_virtual_time(async {
+    let (violations, trace) = in_virtual_time(async || {
         let lab = Lab::new(&RULES, &around).await;
         for number in 0..MAILS {
             lab.deliver(&mail(number, &format!("Mail {number}")));
@@ -148,7 +148,8 @@ fn told(seed: u64) -> (Tally, Vec<String>) {
             }
             wrong.push(format!("{:#}", lab.tenant.ledger()));
         }
-        let mut trace: Vec<String> = effects(&lab).into_iter().map(|(name, count)| format!("{count} {name}")).collect();
+        let mut trace: Vec<String> = lab.tenant.ledger().as_array().unwrap().iter().map(Value::to_string).collect();
+        trace.extend(lab.receiver.received().into_iter().map(|received| format!("{} {}", received.path, received.body)));
         trace.extend(lines.iter().flat_map(|line| &line.actions).map(|action| format!("{} {}", action.id, action.status)));
         lab.end().await;
         (wrong, trace)

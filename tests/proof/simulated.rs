@@ -2,7 +2,6 @@
 //! hour of settling costs nothing and a run can be ended at any commit or effect.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -33,16 +32,17 @@ fn scratch() -> tempfile::TempDir {
     if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
 }
 
-/// Runs `work` on a runtime of its own whose time is virtual.
-pub fn in_virtual_time<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .max_blocking_threads(1)
-        .thread_stack_size(postroom::rules::STACK_BYTES)
-        .build()
-        .unwrap();
-    runtime.block_on(work)
+/// Runs `work` on a runtime of its own whose time is virtual, on one thread with the stack that rules need.
+pub fn in_virtual_time<T: Send>(work: impl AsyncFnOnce() -> T + Send) -> T {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(work())
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(postroom::rules::STACK_BYTES);
+        let ended = thread.spawn_scoped(scope, run).unwrap().join();
+        ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// How the world around the engine behaves.
@@ -101,6 +101,7 @@ impl Lab {
         // Marks in mail follow from the key: with one of the seed's own, the same seed gives the same mail.
         let key: Vec<u8> = (0..32).map(|n| u8::try_from((around.seed >> (n % 8)) & 0xff).unwrap_or(0)).collect();
         std::fs::write(format!("{}.key", config.state.display()), key).unwrap();
+        name_database(&config.state, around.seed, &clock).await;
         Self { tenant, receiver, clock, config, engine: Arc::default(), starts: AtomicU32::new(1), _dir: dir }
     }
 
@@ -237,6 +238,16 @@ async fn watch_points(
             return;
         }
     }
+}
+
+/// Makes the database and gives it a name that follows from the seed: its leases bear it.
+async fn name_database(state: &Path, seed: u64, clock: &Clock) {
+    let made = Journal::open(state, clock.clone()).unwrap();
+    made.close().await;
+    let connection = rusqlite::Connection::open(state).unwrap();
+    assert_eq!(connection.execute("UPDATE origin SET name = ?", [format!("{seed:032x}")]).unwrap(), 1);
+    // It has heard the other name.
+    std::fs::remove_file(format!("{}.witness", state.display())).unwrap();
 }
 
 fn configuration(dir: &Path, tenant: &Simulator, receiver: &Receiver) -> Config {
