@@ -11,8 +11,10 @@ use postroom::executor::{Machine, Patience};
 use postroom::ids::{EndpointName, MailboxName};
 use postroom::journal::{Counts, MessageLine};
 use postroom::parsing::{Limits, Parsing};
-use postroom::simulator::{MailboxSeed, Options, Receiver, ReceiverOptions, Simulator};
+use postroom::simulator::{MailboxSeed, Options, Receiver, ReceiverOptions, Simulator, Tape};
 use serde_json::{Value, json};
+
+use crate::graph::{Judge, Side};
 
 pub const MAILBOX: &str = "invoices@contoso.com";
 
@@ -29,6 +31,8 @@ pub struct World {
     pub clock: Clock,
     /// Where the engine runs; a start later in the story is another process there.
     pub boot: String,
+    /// Holds all that is said to the tenant, and all that it answers, against Microsoft's model.
+    judge: Judge,
     dir: tempfile::TempDir,
 }
 
@@ -51,9 +55,12 @@ impl World {
     async fn with(rules: &[(&str, &str)], addresses: &[&str], clock: Clock) -> Self {
         let seed = |address: &&str| MailboxSeed { address: (*address).to_owned(), mail: Vec::new() };
         let dir = tempfile::tempdir().unwrap();
+        let judge = Judge::default();
+        let hearing = judge.clone();
         let options = Options {
             mailboxes: addresses.iter().map(seed).collect(),
             sent_delay: Duration::from_millis(20),
+            tape: Some(Tape::new(move |exchange| hearing.hear(exchange, Side::Both))),
             ..Options::new(clock.clone())
         };
         let tenant = Simulator::start(options).await.unwrap();
@@ -107,7 +114,7 @@ impl World {
             ..Patience::default()
         };
         let parsing = in_children(Limits::default());
-        Self { tenant, receiver, config, patience, parsing, engine: None, clock, boot: "first boot".to_owned(), dir }
+        Self { tenant, receiver, config, patience, parsing, engine: None, clock, boot: "first boot".to_owned(), judge, dir }
     }
 
     /// A world with its engine started.
@@ -230,6 +237,15 @@ impl World {
     /// What the receiver took, once each.
     pub fn posted(&self) -> Vec<Value> {
         self.receiver.received().into_iter().map(|received| received.body).collect()
+    }
+}
+
+impl Drop for World {
+    /// A story that failed has said why already.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.judge.verdict(), Vec::<String>::new(), "not as Microsoft's model has it");
+        }
     }
 }
 

@@ -54,6 +54,9 @@ pub(crate) async fn answer(
         ["v1.0" | "beta", ..] => graph(&world, &connection, &call).await,
         _ => Answer::empty(404),
     };
+    if let Some(tape) = &world.tape {
+        tape.tell(&world.clock, &call, (!connection.is_cut()).then_some(&answer));
+    }
     answer.into_response()
 }
 

@@ -25,6 +25,7 @@ mod sign_in;
 mod state;
 #[cfg(test)]
 mod stories;
+mod tape;
 mod transport;
 
 pub use luck::{Chance, Span};
@@ -32,3 +33,4 @@ pub use moods::{Moods, SecondSend, Throttle};
 pub use people::{Deed, Habit};
 pub use receiver::{AskReply, Received, Receiver, ReceiverOptions};
 pub use server::{MailboxSeed, Options, Simulator, SimulatorError, Strangers};
+pub use tape::Tape;

@@ -21,6 +21,7 @@ use super::luck::Comings;
 use super::moods::{Moods, Temper};
 use super::people::Habit;
 use super::state::{Mailbox, Names, Tenant};
+use super::tape::Tape;
 use super::transport;
 use crate::clock::Clock;
 
@@ -67,6 +68,8 @@ pub struct Options {
     pub moods: Moods,
     /// What people do beside the client.
     pub people: Vec<Habit>,
+    /// Is told every Graph call with its answer.
+    pub tape: Option<Tape>,
     /// Time.
     pub clock: Clock,
 }
@@ -86,6 +89,7 @@ impl Options {
             concurrent_max: Some(4),
             moods: Moods::default(),
             people: Vec::new(),
+            tape: None,
             clock,
         }
     }
@@ -118,6 +122,7 @@ pub(crate) struct World {
     tenant: Mutex<Tenant>,
     pub clock: Clock,
     pub latency: Duration,
+    pub tape: Option<Tape>,
     pub stop: watch::Receiver<bool>,
 }
 
@@ -140,9 +145,9 @@ impl Simulator {
     /// Fills the mailboxes and begins to serve.
     pub async fn start(options: Options) -> Result<Self, SimulatorError> {
         let (stop, stopping) = watch::channel(false);
-        let (clock, latency, listen) = (options.clock.clone(), options.latency, options.listen);
+        let (clock, latency, listen, tape) = (options.clock.clone(), options.latency, options.listen, options.tape.clone());
         let tenant = Mutex::new(tenant_of(options)?);
-        let world = Arc::new(World { tenant, clock, latency, stop: stopping.clone() });
+        let world = Arc::new(World { tenant, clock, latency, tape, stop: stopping.clone() });
         let router = Router::new().fallback(flow::answer).with_state(world.clone());
         let serving = Serving::start(listen, router, stopping.clone())
             .await

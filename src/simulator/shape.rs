@@ -278,7 +278,6 @@ pub(crate) fn folder(mailbox: &Mailbox, folder: &Folder) -> Value {
         "childFolderCount": mailbox.children(folder.key).count(),
         "unreadItemCount": mailbox.unread(folder),
         "totalItemCount": folder.items.len(),
-        "sizeInBytes": 0,
         "isHidden": folder.is_hidden,
     })
 }

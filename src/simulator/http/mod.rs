@@ -4,6 +4,6 @@ mod answer;
 mod call;
 mod wire;
 
-pub(crate) use answer::{Answer, GraphError};
+pub(crate) use answer::{Answer, GraphError, Payload};
 pub(crate) use call::{Call, Plus, call_of, percent_decode};
 pub(crate) use wire::{Connection, Serving, stopped};

@@ -39,7 +39,8 @@ impl Connection {
         }
     }
 
-    fn is_cut(&self) -> bool {
+    /// Whether nobody hears an answer any more.
+    pub fn is_cut(&self) -> bool {
         self.0.is_cut.load(Ordering::SeqCst)
     }
 }

@@ -4,6 +4,8 @@
 mod changes;
 mod drafts;
 mod faults;
+#[path = "../../../tests/graph/mod.rs"]
+mod graph;
 mod luck;
 mod moods;
 mod people;
@@ -17,8 +19,9 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{MailboxSeed, Options, Simulator};
+use super::{MailboxSeed, Options, Simulator, Tape};
 use crate::clock::Clock;
+use graph::{Judge, Side};
 
 pub(super) const INVOICES: &str = "invoices@contoso.com";
 pub(super) const SUPPORT: &str = "support@contoso.com";
@@ -27,6 +30,7 @@ pub(super) const SUPPORT: &str = "support@contoso.com";
 pub(super) struct Stage {
     pub simulator: Simulator,
     http: reqwest::Client,
+    judge: Judge,
     token: String,
 }
 
@@ -54,7 +58,10 @@ pub(super) fn mail(number: u32) -> String {
 
 impl Stage {
     pub async fn open(options: Options) -> Self {
-        let simulator = Simulator::start(options).await.unwrap();
+        let judge = Judge::default();
+        let hearing = judge.clone();
+        let tape = Some(Tape::new(move |exchange| hearing.hear(exchange, Side::Answers)));
+        let simulator = Simulator::start(Options { tape, ..options }).await.unwrap();
         let http = client();
         let form =
             "client_id=app&client_secret=s%20x&grant_type=client_credentials&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default";
@@ -67,7 +74,7 @@ impl Stage {
             .unwrap();
         let reply: Value = reply.json().await.unwrap();
         let token = reply["access_token"].as_str().unwrap().to_owned();
-        Self { simulator, http, token }
+        Self { simulator, http, judge, token }
     }
 
     pub async fn begin() -> Self {
@@ -139,6 +146,7 @@ impl Stage {
 
     pub async fn end(self) {
         self.simulator.stop().await;
+        assert_eq!(self.judge.verdict(), Vec::<String>::new(), "not as Microsoft's model has it");
     }
 }
 
