@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::graph::{Side, problems};
 
-fn exchange(method: &str, path: &str, request: Value, answer: Value) -> Value {
+fn exchange(method: &str, path: &str, request: &Value, answer: &Value) -> Value {
     let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     json!({ "method": method, "path": path, "segments": segments, "status": 200, "request": request, "answer": answer })
 }
@@ -13,7 +13,7 @@ fn exchange(method: &str, path: &str, request: Value, answer: Value) -> Value {
 fn a_field_that_is_misspelled_of_another_type_or_null_is_found_in_an_answer() {
     let list = |row: Value| {
         let page = json!({ "@odata.context": "…", "value": [row] });
-        problems(&exchange("GET", "/v1.0/users/a/mailFolders/inbox/messages", Value::Null, page), Side::Answers)
+        problems(&exchange("GET", "/v1.0/users/a/mailFolders/inbox/messages", &Value::Null, &page), Side::Answers)
     };
     let at = "GET /v1.0/users/a/mailFolders/inbox/messages: answer.value[0]";
     assert_eq!(list(json!({ "id": "1", "subject": null, "@odata.etag": "W/1", "toRecipients": [] })), Vec::<String>::new());
@@ -31,7 +31,7 @@ fn a_field_that_is_misspelled_of_another_type_or_null_is_found_in_an_answer() {
 
 #[test]
 fn a_field_that_is_misspelled_is_found_in_what_is_asked() {
-    let asked = |method: &str, path: &str, body: Value| problems(&exchange(method, path, body, Value::Null), Side::Both);
+    let asked = |method: &str, path: &str, body: Value| problems(&exchange(method, path, &body, &Value::Null), Side::Both);
     assert_eq!(
         asked("PATCH", "/v1.0/users/a/messages/1", json!({ "categories": ["Seen"], "isread": true })),
         ["PATCH /v1.0/users/a/messages/1: request.isread is no property of message"]
@@ -54,8 +54,8 @@ fn a_refusal_without_its_envelope_and_a_call_in_a_batch_are_found_too() {
     let batch = exchange(
         "POST",
         "/v1.0/$batch",
-        json!({ "requests": [{ "id": "1", "method": "GET", "url": "/users/a/messages/1?$select=id" }] }),
-        json!({ "responses": [{ "id": "1", "status": 200, "body": { "id": "1", "isred": true } }] }),
+        &json!({ "requests": [{ "id": "1", "method": "GET", "url": "/users/a/messages/1?$select=id" }] }),
+        &json!({ "responses": [{ "id": "1", "status": 200, "body": { "id": "1", "isred": true } }] }),
     );
     assert_eq!(problems(&batch, Side::Both), ["GET users/a/messages/1: answer.isred is no property of message"]);
 }

@@ -1,14 +1,17 @@
 //! `postroom sim`: the simulated tenant alone.
 
+use std::fs::File;
+use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
 
 use super::{Exit, say};
 use crate::clock::Clock;
-use crate::simulator::{MailboxSeed, Options, Simulator};
+use crate::simulator::{MailboxSeed, Options, Simulator, Tape};
 
 /// Which tenant.
 #[derive(Debug, clap::Args)]
@@ -28,6 +31,15 @@ pub struct SimArgs {
     /// How long a sent draft stays in Drafts, in milliseconds.
     #[arg(long, default_value_t = 300, value_name = "MS")]
     sent_delay: u64,
+    /// Where to listen for https as well, for clients that speak nothing else; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", requires = "authority")]
+    tls: Option<SocketAddr>,
+    /// Where to write the certificate that those clients have to trust (PEM); a new one at each start.
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    authority: Option<PathBuf>,
+    /// Where to write every Graph call and its answer, a line of JSON each; contents of mail are in it.
+    #[arg(long, value_name = "FILE")]
+    tape: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &SimArgs) -> anyhow::Result<Exit> {
@@ -38,9 +50,12 @@ pub(super) fn run(args: &SimArgs) -> anyhow::Result<Exit> {
         Some(Some((id, secret))) => Some((id.to_owned(), secret.to_owned())),
         Some(None) => anyhow::bail!("--client takes ID:SECRET"),
     };
+    let tape = args.tape.as_deref().map(tape_at).transpose()?;
     super::runtime()?.block_on(async {
         let options = Options {
             listen: args.listen,
+            listen_tls: args.tls,
+            tape,
             mailboxes,
             seed: args.seed,
             client,
@@ -49,10 +64,25 @@ pub(super) fn run(args: &SimArgs) -> anyhow::Result<Exit> {
         };
         let simulator = Simulator::start(options).await?;
         say(&format!("listening on {}", simulator.base_url()));
+        if let (Some((url, certificate)), Some(file)) = (simulator.encrypted(), &args.authority) {
+            std::fs::write(file, certificate).with_context(|| format!("{} cannot be written", file.display()))?;
+            say(&format!("listening on {url}"));
+        }
         super::run::asked_to_stop().await;
         simulator.stop().await;
         Ok(Exit::Done)
     })
+}
+
+fn tape_at(path: &Path) -> anyhow::Result<Tape> {
+    let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
+    let (file, path) = (Mutex::new(file), path.to_owned());
+    Ok(Tape::new(move |exchange| {
+        let line = format!("{exchange}\n");
+        if let Err(error) = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes()) {
+            tracing::error!(%error, path = %path.display(), "the tape lacks a call");
+        }
+    }))
 }
 
 fn seed_of(mailbox: &str) -> anyhow::Result<MailboxSeed> {

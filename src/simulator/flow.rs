@@ -36,7 +36,7 @@ pub(crate) async fn answer(
     ConnectInfo(connection): ConnectInfo<Connection>,
     request: Request,
 ) -> Response<Body> {
-    let call = match read(request).await {
+    let call = match read(request, &connection).await {
         Ok(call) => call,
         Err(answer) => return answer.into_response(),
     };
@@ -61,12 +61,13 @@ pub(crate) async fn answer(
 }
 
 /// Takes a request apart, content and all.
-pub(crate) async fn read(request: Request) -> Result<Call, Answer> {
+pub(crate) async fn read(request: Request, connection: &Connection) -> Result<Call, Answer> {
     let (parts, body) = request.into_parts();
     let body: Bytes = to_bytes(body, BODY_MAX).await.map_err(|_| Answer::empty(413))?;
     let target = parts.uri.path_and_query().map_or("/", axum::http::uri::PathAndQuery::as_str);
     let host = parts.uri.authority().map_or("localhost", axum::http::uri::Authority::as_str).to_owned();
-    Ok(call_of(parts.method, target, parts.headers, body, &host))
+    let origin = format!("{}://{host}", connection.scheme());
+    Ok(call_of(parts.method, target, parts.headers, body, &origin))
 }
 
 /// Where a fault plays: time, the end of the server, the client's connection.

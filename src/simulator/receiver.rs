@@ -139,7 +139,7 @@ impl Receiver {
         });
         let desk = Arc::new(Desk { book, clock, stop: stopping.clone() });
         let router = Router::new().fallback(answer).with_state(desk.clone());
-        let serving = Serving::start(listen, router, stopping)
+        let serving = Serving::start(listen, None, router, stopping)
             .await
             .map_err(|reason| SimulatorError::Listen { address: listen, reason })?;
         Ok(Self { desk, serving, stop })
@@ -187,7 +187,7 @@ async fn answer(
     ConnectInfo(connection): ConnectInfo<Connection>,
     request: Request,
 ) -> Response<Body> {
-    let call = match read(request).await {
+    let call = match read(request, &connection).await {
         Ok(call) => call,
         Err(refused) => return refused.into_response(),
     };

@@ -10,12 +10,13 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 use super::agenda::Agenda;
 use super::door;
 use super::faults::{FaultTable, GRAPH_OPERATIONS};
 use super::flow;
-use super::http::{Serving, stopped};
+use super::http::{Encryption, Serving, stopped};
 use super::ledger::{Cause, Ledger};
 use super::luck::Comings;
 use super::moods::{Moods, Temper};
@@ -48,6 +49,8 @@ pub enum Strangers {
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where to listen for https beside it, with a certificate of an authority that lives as long as the tenant.
+    pub listen_tls: Option<SocketAddr>,
     /// Its mailboxes.
     pub mailboxes: Vec<MailboxSeed>,
     /// Identifiers follow from it: the same seed and the same calls give the same ones.
@@ -79,6 +82,7 @@ impl Options {
     pub fn new(clock: Clock) -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            listen_tls: None,
             mailboxes: Vec::new(),
             seed: 1,
             client: None,
@@ -106,6 +110,9 @@ pub enum SimulatorError {
         /// What the system says.
         reason: std::io::Error,
     },
+    /// No certificate could be made.
+    #[error("the simulator cannot offer https: {0}")]
+    Encryption(String),
     /// The mailbox's name is no mail address.
     #[error("the simulator cannot make a mailbox of \"{0}\": it must be a mail address such as invoices@contoso.com")]
     Address(String),
@@ -137,6 +144,8 @@ impl World {
 pub struct Simulator {
     world: Arc<World>,
     serving: Serving,
+    /// The https door and the certificate (PEM) to be trusted there.
+    encrypted: Option<(Serving, String)>,
     transport: JoinHandle<()>,
     stop: watch::Sender<bool>,
 }
@@ -145,15 +154,22 @@ impl Simulator {
     /// Fills the mailboxes and begins to serve.
     pub async fn start(options: Options) -> Result<Self, SimulatorError> {
         let (stop, stopping) = watch::channel(false);
-        let (clock, latency, listen, tape) = (options.clock.clone(), options.latency, options.listen, options.tape.clone());
+        let (listen, listen_tls) = (options.listen, options.listen_tls);
+        let (clock, latency, tape) = (options.clock.clone(), options.latency, options.tape.clone());
         let tenant = Mutex::new(tenant_of(options)?);
         let world = Arc::new(World { tenant, clock, latency, tape, stop: stopping.clone() });
         let router = Router::new().fallback(flow::answer).with_state(world.clone());
-        let serving = Serving::start(listen, router, stopping.clone())
-            .await
-            .map_err(|reason| SimulatorError::Listen { address: listen, reason })?;
+        let encrypted = match listen_tls {
+            None => None,
+            Some(address) => {
+                let Encryption { acceptor, authority } =
+                    Encryption::new(address.ip()).map_err(|reason| SimulatorError::Encryption(reason.to_string()))?;
+                Some((serve(address, Some(acceptor), router.clone(), &stopping).await?, authority))
+            }
+        };
+        let serving = serve(listen, None, router, &stopping).await?;
         let transport = tokio::spawn(keep_agenda(world.clone(), stopping));
-        Ok(Self { world, serving, transport, stop })
+        Ok(Self { world, serving, encrypted, transport, stop })
     }
 
     /// Where it listens.
@@ -164,6 +180,12 @@ impl Simulator {
     /// `http://HOST:PORT`; Graph is below `/v1.0`, sign-in below `/{tenant}`.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.serving.address)
+    }
+
+    /// `https://HOST:PORT` and the certificate (PEM) of its authority, if it was asked to listen there.
+    pub fn encrypted(&self) -> Option<(String, &str)> {
+        let (serving, authority) = self.encrypted.as_ref()?;
+        Some((format!("https://{}", serving.address), authority))
     }
 
     /// Delivers a raw message to a mailbox's Inbox; gives its immutable id.
@@ -214,6 +236,9 @@ impl Simulator {
     pub async fn stop(self) {
         let _ = self.stop.send(true);
         self.serving.join().await;
+        if let Some((encrypted, _)) = self.encrypted {
+            encrypted.join().await;
+        }
         // It ends by the same signal; it fails only if it panicked, and then there is nothing left to end.
         let _ = self.transport.await;
     }
@@ -255,6 +280,16 @@ fn tenant_of(options: Options) -> Result<Tenant, SimulatorError> {
         }
     }
     Ok(tenant)
+}
+
+async fn serve(
+    address: SocketAddr,
+    encryption: Option<TlsAcceptor>,
+    router: Router,
+    stop: &watch::Receiver<bool>,
+) -> Result<Serving, SimulatorError> {
+    let serving = Serving::start(address, encryption, router, stop.clone()).await;
+    serving.map_err(|reason| SimulatorError::Listen { address, reason })
 }
 
 /// Does what is due by the tenant's clock, until stopping is asked for.

@@ -261,7 +261,7 @@ impl Finder<'_> {
             }
             Place::Operation { returns: Some(declared), .. } => self.body(declared, answer),
             Place::Operation { returns: None, .. } if !answer.is_null() => {
-                self.say(&format!("{status} with {answer}, but it returns nothing"))
+                self.say(&format!("{status} with {answer}, but it returns nothing"));
             }
             Place::Batch => self.batch(exchange, answer, side),
             _ => {}

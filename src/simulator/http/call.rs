@@ -24,12 +24,13 @@ pub(crate) struct Call {
     pub is_inner: bool,
 }
 
-/// The call that these pieces make. `fallback` is the host when the client named none.
-pub(crate) fn call_of(method: Method, target: &str, headers: HeaderMap, body: Bytes, fallback: &str) -> Call {
+/// The call that these pieces make. `origin` is where it arrived, which counts where the client names no host and no proxy its scheme.
+pub(crate) fn call_of(method: Method, target: &str, headers: HeaderMap, body: Bytes, origin: &str) -> Call {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let scheme = if text("x-forwarded-proto") == Some("https") { "https" } else { "http" };
-    let host = text("x-forwarded-host").or(text("host")).unwrap_or(fallback);
+    let (scheme, host) = origin.split_once("://").unwrap_or(("http", origin));
+    let scheme = if text("x-forwarded-proto") == Some("https") { "https" } else { scheme };
+    let host = text("x-forwarded-host").or(text("host")).unwrap_or(host);
     Call {
         method,
         path: path.to_owned(),
@@ -147,7 +148,7 @@ mod tests {
     use super::*;
 
     fn call(target: &str) -> Call {
-        call_of(Method::GET, target, HeaderMap::new(), Bytes::new(), "h:1")
+        call_of(Method::GET, target, HeaderMap::new(), Bytes::new(), "http://h:1")
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 mod answer;
 mod call;
+mod tls;
 mod wire;
 
 pub(crate) use answer::{Answer, GraphError, Payload};
 pub(crate) use call::{Call, Plus, call_of, percent_decode};
+pub(crate) use tls::Encryption;
 pub(crate) use wire::{Connection, Serving, stopped};

@@ -1,5 +1,7 @@
 //! Upload sessions for large attachments: parts in order, to an address that needs no token.
 
+use std::net::SocketAddr;
+
 use serde_json::{Value, json};
 
 use super::attachments::{POST_MAX, attach};
@@ -39,7 +41,7 @@ pub(super) fn start(visit: &mut Visit<'_>, id: &str) -> Result<Answer, GraphErro
     mailbox.uploads.insert(session.clone(), upload);
     let url = format!(
         "{}/api/v2.0/Users('{}')/Messages('{}')/AttachmentSessions('{session}')?authtoken={session}",
-        visit.call.base,
+        upload_origin(&visit.call.base),
         encode(visit.address),
         encode(id)
     );
@@ -48,6 +50,13 @@ pub(super) fn start(visit: &mut Visit<'_>, id: &str) -> Result<Answer, GraphErro
     let body =
         json!({"@odata.context": context, "uploadUrl": url, "expirationDateTime": time(ends), "nextExpectedRanges": ["0-"]});
     Ok(Answer::graph(201, body))
+}
+
+/// Where parts are sent to. Microsoft's upload addresses lead to another host than Graph's, and clients go by the host to keep their
+/// token to themselves: by https it is `localhost` for those who called the address in numbers.
+fn upload_origin(base: &str) -> String {
+    let numbers = base.strip_prefix("https://").and_then(|host| host.parse::<SocketAddr>().ok());
+    numbers.map_or_else(|| base.to_owned(), |address| format!("https://localhost:{}", address.port()))
 }
 
 /// A call on an upload address (`/api/v2.0/Users/{u}/Messages/{m}/AttachmentSessions/{s}`): GET, PUT, DELETE.
