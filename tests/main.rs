@@ -19,6 +19,7 @@ mod proof;
 mod proofs;
 mod proven;
 mod questions;
+mod requests;
 mod trouble;
 mod whole;
 mod world;

@@ -32,7 +32,7 @@ pub struct World {
     /// Where the engine runs; a start later in the story is another process there.
     pub boot: String,
     /// Holds all that is said to the tenant, and all that it answers, against Microsoft's model.
-    judge: Judge,
+    pub judge: Judge,
     dir: tempfile::TempDir,
 }
 

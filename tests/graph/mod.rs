@@ -60,16 +60,29 @@ enum Place {
 
 /// Holds exchanges against the model as they are told, and gives what was wrong with them.
 #[derive(Clone, Default)]
-pub struct Judge(Arc<Mutex<Vec<String>>>);
+pub struct Judge(Arc<Mutex<Heard>>);
+
+#[derive(Default)]
+struct Heard {
+    wrong: Vec<String>,
+    statuses: BTreeMap<u64, usize>,
+}
 
 impl Judge {
     pub fn hear(&self, exchange: &Value, side: Side) {
         let found = problems(exchange, side);
-        self.0.lock().unwrap().extend(found);
+        let mut heard = self.0.lock().unwrap();
+        heard.wrong.extend(found);
+        *heard.statuses.entry(exchange["status"].as_u64().unwrap_or_default()).or_default() += 1;
     }
 
     pub fn verdict(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap())
+        std::mem::take(&mut self.0.lock().unwrap().wrong)
+    }
+
+    /// How many calls were answered so.
+    pub fn count(&self, status: u64) -> usize {
+        self.0.lock().unwrap().statuses.get(&status).copied().unwrap_or_default()
     }
 }
 

@@ -4,6 +4,7 @@
 mod changes;
 mod drafts;
 mod faults;
+#[allow(dead_code, reason = "the engine's stories use all of it")]
 #[path = "../../../tests/graph/mod.rs"]
 mod graph;
 mod luck;
