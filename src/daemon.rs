@@ -16,7 +16,7 @@ use crate::endpoints::{Auth, EndpointError, EndpointSettings, Endpoints, OAuth2,
 use crate::executor::{Executor, LeaseTrouble, Machine, MissingFolders, Patience, ReplyBudget, SENDS_MAX, ServedMailbox};
 use crate::graph::{Graph, GraphError, GraphSettings};
 use crate::ids::MailboxName;
-use crate::intake::{Follower, Health, Nudge};
+use crate::intake::{Auditor, Follower, Health, Nudge};
 use crate::journal::{Arrival, Brake, Deciding, InstanceKey, Journal, JournalError, Lock};
 use crate::outgoing::Secret;
 use crate::parsing::{Parser, Parsing};
@@ -226,6 +226,17 @@ impl Daemon {
             let (nudge, stopped) = (nudge.clone(), stopped.clone());
             self.tasks.spawn(async move { follower.run(&nudge, stopped).await });
         }
+        let Some(folder) = mailbox.folders.first() else { return };
+        let auditor = Auditor {
+            graph: graph.clone(),
+            arrival: Arrival { mailbox: name.clone(), folder: folder.clone() },
+            every: mailbox.audit,
+            journal: self.journal.clone(),
+            clock: clock.clone(),
+            health: health.clone(),
+        };
+        let stopped = stopped.clone();
+        self.tasks.spawn(async move { auditor.run(stopped).await });
     }
 
     fn watch_rules(

@@ -9,6 +9,7 @@ mod plan;
 mod replay;
 mod run;
 mod sim;
+mod status;
 mod table;
 mod test;
 
@@ -75,6 +76,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// List, retry or skip what waits for a person.
     Parked(parked::ParkedArgs),
+    /// Show how the mailboxes stand, and whether one of them needs somebody.
+    Status(status::StatusArgs),
     /// Run the simulated tenant alone.
     Sim(sim::SimArgs),
     /// Parse messages for the process that started it.
@@ -94,6 +97,7 @@ pub fn main(arguments: &Arguments) -> ExitCode {
         Command::Replay(args) => configured(config, |config| replay::run(args, config)),
         Command::Explain(args) => configured(config, |config| explain::run(args, config)),
         Command::Parked(args) => configured(config, |config| parked::run(args, config)),
+        Command::Status(args) => configured(config, |config| status::run(args, config)),
         Command::Sim(args) => sim::run(args),
         Command::ParseChild(args) => parse_child::run(args),
     };

@@ -77,6 +77,8 @@ pub struct MailboxConfig {
     pub rules: PathBuf,
     /// How often its folders are looked at.
     pub poll: Duration,
+    /// Pause between two audits.
+    pub audit: Duration,
     /// Whether a rule may move to a folder that is not there yet.
     pub create_folders: bool,
     /// Globs of folders that rules may name; empty: all.
@@ -242,6 +244,7 @@ impl MailboxConfig {
             folders: vec!["Inbox".to_owned()],
             rules,
             poll: Duration::from_mins(1),
+            audit: Duration::from_hours(1),
             create_folders: false,
             allowed_folders: Vec::new(),
             replies: ReplyBudget::default(),

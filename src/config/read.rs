@@ -140,7 +140,18 @@ impl<'a> Reader<'a> {
 
     fn mailbox(&mut self, name: &str, section: &Section<'a>) -> Option<MailboxConfig> {
         let document = &mut self.document;
-        let known = ["address", "folders", "rules", "poll", "create_folders", "allowed_folders", "replies", "brake", "time_zone"];
+        let known = [
+            "address",
+            "folders",
+            "rules",
+            "poll",
+            "audit",
+            "create_folders",
+            "allowed_folders",
+            "replies",
+            "brake",
+            "time_zone",
+        ];
         section.know(document, &known);
         let address = section.required(document, "address");
         if let Some(address) = address.as_deref().filter(|address| !is_mail_address(address)) {
@@ -163,6 +174,7 @@ impl<'a> Reader<'a> {
         let mailbox = MailboxConfig {
             folders: folders.unwrap_or(default.folders),
             poll: section.parsed(document, "poll", duration).unwrap_or(default.poll),
+            audit: section.parsed(document, "audit", duration).unwrap_or(default.audit),
             create_folders: section.flag(document, "create_folders").unwrap_or(default.create_folders),
             allowed_folders: section.list(document, "allowed_folders").map(texts).unwrap_or_default(),
             time_zone: section.parsed(document, "time_zone", zone).unwrap_or(default.time_zone),

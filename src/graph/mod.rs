@@ -14,6 +14,7 @@ mod gate;
 mod lease;
 mod mailbox;
 mod messages;
+mod received;
 mod redact;
 mod request;
 mod sent;

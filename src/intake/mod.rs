@@ -2,10 +2,13 @@
 //!
 //! Owns the polling and the health of each folder. Never decides, never changes a mailbox.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+mod audit;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use audit::Auditor;
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
@@ -50,7 +53,14 @@ impl Nudge {
 
 /// How the folders are doing. Clones show the same.
 #[derive(Clone, Default)]
-pub struct Health(Arc<Mutex<BTreeMap<(MailboxName, String), FolderHealth>>>);
+pub struct Health(Arc<Mutex<Healths>>);
+
+#[derive(Default)]
+struct Healths {
+    folders: BTreeMap<(MailboxName, String), FolderHealth>,
+    /// What is wrong with the audits of a mailbox.
+    audits: BTreeMap<MailboxName, Option<String>>,
+}
 
 /// How one folder is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,19 +74,39 @@ pub struct FolderHealth {
 impl Health {
     /// All folders with how they are doing.
     pub fn folders(&self) -> Vec<(MailboxName, String, FolderHealth)> {
-        let folders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        folders.iter().map(|((mailbox, folder), health)| (mailbox.clone(), folder.clone(), health.clone())).collect()
+        self.healths()
+            .folders
+            .iter()
+            .map(|((mailbox, folder), health)| (mailbox.clone(), folder.clone(), health.clone()))
+            .collect()
+    }
+
+    /// The mailboxes whose folders are followed.
+    pub fn mailboxes(&self) -> BTreeSet<MailboxName> {
+        self.healths().folders.keys().map(|(mailbox, _)| mailbox.clone()).collect()
+    }
+
+    /// What is wrong with the audit of a mailbox, if its last one failed.
+    pub fn audit_trouble(&self, mailbox: &MailboxName) -> Option<String> {
+        self.healths().audits.get(mailbox).cloned().flatten()
+    }
+
+    fn audited(&self, mailbox: &MailboxName, trouble: Option<String>) {
+        self.healths().audits.insert(mailbox.clone(), trouble);
+    }
+
+    fn healths(&self) -> MutexGuard<'_, Healths> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn shows(&self, arrival: &Arrival, trouble: &str) -> bool {
-        let folders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let health = folders.get(&(arrival.mailbox.clone(), arrival.folder.clone()));
+        let healths = self.healths();
+        let health = healths.folders.get(&(arrival.mailbox.clone(), arrival.folder.clone()));
         health.is_some_and(|health| health.trouble.as_deref() == Some(trouble))
     }
 
     fn set(&self, arrival: &Arrival, change: impl FnOnce(&mut FolderHealth)) {
-        let mut folders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        change(folders.entry((arrival.mailbox.clone(), arrival.folder.clone())).or_default());
+        change(self.healths().folders.entry((arrival.mailbox.clone(), arrival.folder.clone())).or_default());
     }
 }
 

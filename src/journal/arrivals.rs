@@ -18,6 +18,17 @@ pub struct Arrival {
     pub folder: String,
 }
 
+/// Which way a message was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A round of its folder showed it.
+    Round,
+    /// An audit found it in the mailbox.
+    Audit,
+    /// An audit found it where a person had thrown it away.
+    AuditOfDeleted,
+}
+
 /// What a page brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sighting {
@@ -52,7 +63,7 @@ impl Journal {
         self.write(move |connection| {
             let mut sighting = Sighting::default();
             for envelope in &envelopes {
-                if record_message(connection, &at, envelope, now)? {
+                if record_message(connection, &at, envelope, now, Origin::Round)? {
                     sighting.new += 1;
                 } else {
                     sighting.known += 1;
@@ -84,7 +95,13 @@ impl Journal {
 }
 
 /// Whether the message is new.
-fn record_message(connection: &Connection, at: &Arrival, envelope: &Envelope, now: i64) -> Result<bool, StepError> {
+pub(super) fn record_message(
+    connection: &Connection,
+    at: &Arrival,
+    envelope: &Envelope,
+    now: i64,
+    origin: Origin,
+) -> Result<bool, StepError> {
     let Some(id) = &envelope.id else { return Ok(false) };
     let identity = identity(envelope);
     let first = match &identity {
@@ -95,12 +112,16 @@ fn record_message(connection: &Connection, at: &Arrival, envelope: &Envelope, no
         )?,
         None => None,
     };
-    let status = if first.is_some() { "linked" } else { "seen" };
+    let (status, reason) = match (first, origin) {
+        (Some(_), _) => ("linked", None),
+        (None, Origin::AuditOfDeleted) => ("gone", Some("a person deleted the message before it was seen")),
+        (None, Origin::Round | Origin::Audit) => ("seen", None),
+    };
     let added = connection
         .prepare_cached(
             "INSERT INTO message (mailbox, graph_id, internet_message_id, identity, subject, sender, conversation, folder, received_at,
-                                  envelope, status, look_at, seen_at, changed_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?12) ON CONFLICT (mailbox, graph_id) DO NOTHING",
+                                  envelope, status, reason, look_at, seen_at, changed_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?13) ON CONFLICT (mailbox, graph_id) DO NOTHING",
         )?
         .execute(params![
             at.mailbox.as_str(),
@@ -114,16 +135,23 @@ fn record_message(connection: &Connection, at: &Arrival, envelope: &Envelope, no
             envelope.received.map(jiff::Timestamp::as_millisecond),
             to_json(envelope)?,
             status,
+            reason,
             now,
         ])?;
     if added == 0 {
         return Ok(false);
     }
     let row = Row(connection.last_insert_rowid());
-    let detail = match first {
-        Some(first) => json!({ "folder": at.folder, "same_as": first }),
-        None => json!({ "folder": at.folder }),
-    };
+    let mut detail = json!({ "folder": at.folder });
+    if let Some(first) = first {
+        detail["same_as"] = json!(first);
+    }
+    if origin != Origin::Round {
+        detail["origin"] = json!("audit");
+    }
+    if let Some(reason) = reason {
+        detail["reason"] = json!(reason);
+    }
     tell(connection, row, None, now, (status, &detail))?;
     Ok(first.is_none())
 }

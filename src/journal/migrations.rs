@@ -7,10 +7,11 @@ use rusqlite::Connection;
 use super::JournalError;
 
 /// The migrations in order; the schema's number is how many have been applied. Never edit one that was released.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_journal.sql"),
     include_str!("migrations/0002_deaths.sql"),
     include_str!("migrations/0003_effects.sql"),
+    include_str!("migrations/0004_audit.sql"),
 ];
 
 /// Brings the database to this program's schema.
@@ -55,10 +56,11 @@ mod tests {
     use super::*;
 
     /// One sample row of every table, added after the migration that made it, must survive all later ones.
-    const SAMPLES: [&str; 3] = [
+    const SAMPLES: [&str; 4] = [
         include_str!("migrations/0001_sample.sql"),
         include_str!("migrations/0002_sample.sql"),
         include_str!("migrations/0003_sample.sql"),
+        include_str!("migrations/0004_sample.sql"),
     ];
 
     #[test]
@@ -72,9 +74,10 @@ mod tests {
         migrate(&mut connection, Path::new("sample")).unwrap();
         let count =
             |table: &str| connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap();
-        let tables =
-            ["cursor", "rule_set", "message", "action", "event", "memory", "question", "sent", "brake", "origin", "fence"];
-        assert_eq!(tables.map(count), [1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1]);
+        let tables = [
+            "cursor", "rule_set", "message", "action", "event", "memory", "question", "sent", "brake", "origin", "fence", "audit",
+        ];
+        assert_eq!(tables.map(count), [1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
         let deaths = "SELECT group_concat(deaths) FROM message";
         assert_eq!(connection.query_row(deaths, [], |row| row.get::<_, String>(0)).unwrap(), "0,2");
         let broken: i64 = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();

@@ -5,6 +5,7 @@
 
 mod actions;
 mod arrivals;
+mod audit;
 mod begin;
 mod brake;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod lock;
 mod memory;
 mod migrations;
 mod rows;
+mod standing;
 #[cfg(test)]
 mod stories;
 mod story;
@@ -34,6 +36,7 @@ use tokio::sync::watch;
 
 pub use actions::{ActionRow, Turn};
 pub use arrivals::{Arrival, Sighting};
+pub use audit::{Audit, Received};
 pub use begin::{Beginning, Begun, Limits, Pace, Sent};
 pub use brake::{Brake, HeldRules};
 pub use deciding::{Deciding, Mark};
@@ -42,6 +45,7 @@ pub use delivery::{AcceptedMail, Returned};
 pub use fold::{Event, IllegalMove, Status, next_status};
 pub use hands::{ParkedLine, WaitingState, Word};
 pub use lock::{InstanceKey, Lock};
+pub use standing::Standing;
 pub use story::{Counts, MessageLine, Story, StoryAction, StoryLine};
 pub use witness::Testimony;
 

@@ -64,6 +64,15 @@ pub(super) async fn overview(console: &Console) -> Result<String, PageError> {
             context! { mailbox => mailbox.to_string(), folder => "is only looked at:", trouble => why }
         }))
         .collect();
+    let mut audits = Vec::new();
+    for mailbox in console.health.mailboxes() {
+        let standing = console.journal.standing(&mailbox).await?;
+        let until = standing.audited_until.map(clock_time);
+        let trouble = console.health.audit_trouble(&mailbox);
+        audits.push(
+            context! { mailbox => mailbox.to_string(), until, received => standing.received, missed => standing.missed, trouble },
+        );
+    }
     let rules = (console.rules)();
     let mut parked = console.journal.parked().await?;
     let more = parked.len().saturating_sub(PARKED_MAX);
@@ -72,7 +81,7 @@ pub(super) async fn overview(console: &Console) -> Result<String, PageError> {
     parked.reverse();
     render(
         "overview.html",
-        context! { rows => Serde(rows), counts => Serde(counts), folders, rules => Serde(rules), parked => Serde(parked), more, now => clock_time(console.clock.now()) },
+        context! { rows => Serde(rows), counts => Serde(counts), folders, audits, rules => Serde(rules), parked => Serde(parked), more, now => clock_time(console.clock.now()) },
     )
 }
 

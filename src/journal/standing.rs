@@ -1,0 +1,83 @@
+//! How a mailbox stands: how far it has been looked at, what came and what waits.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+use serde::Serialize;
+
+use super::audit::newest;
+use super::{Journal, JournalError, StepError};
+use crate::clock::from_ms;
+use crate::ids::MailboxName;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// What the journal knows of a mailbox as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    /// Its name.
+    pub mailbox: String,
+    /// Its folders, each with the time of its last round.
+    pub folders: Vec<(String, Timestamp)>,
+    /// Up to when everything that it received is accounted for.
+    pub audited_until: Option<Timestamp>,
+    /// When that was found out.
+    pub audited_at: Option<Timestamp>,
+    /// Messages that it received in the last day, as its audits counted them.
+    pub received: i64,
+    /// Those of them that an audit had to take in.
+    pub missed: i64,
+    /// Messages waiting for a decision.
+    pub undecided: i64,
+    /// The longest of them waits since.
+    pub undecided_since: Option<Timestamp>,
+    /// Actions under way or to come.
+    pub open: i64,
+    /// Messages and actions that wait for a person.
+    pub waiting: i64,
+}
+
+impl Journal {
+    /// How a mailbox stands by what has been written down so far.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn standing(&self, mailbox: &MailboxName) -> Result<Standing, JournalError> {
+        let (mailbox, now) = (mailbox.clone(), self.now_ms());
+        self.look(move |connection| standing(connection, &mailbox, now)).await
+    }
+}
+
+fn standing(connection: &Connection, mailbox: &MailboxName, now: i64) -> Result<Standing, StepError> {
+    let name = mailbox.as_str();
+    let count = |sql: &str| connection.prepare_cached(sql)?.query_row([name], |row| row.get::<_, i64>(0));
+    let mut folders = Vec::new();
+    let mut statement = connection.prepare_cached("SELECT folder, at FROM cursor WHERE mailbox = ? ORDER BY folder")?;
+    let mut rows = statement.query([name])?;
+    while let Some(row) = rows.next()? {
+        folders.push((row.get(0)?, from_ms(row.get(1)?)));
+    }
+    let (received, missed) = connection
+        .prepare_cached("SELECT coalesce(sum(received), 0), coalesce(sum(missed), 0) FROM audit WHERE mailbox = ? AND until > ?")?
+        .query_row(params![name, now - DAY_MS], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let undecided_since: Option<i64> = connection
+        .prepare_cached("SELECT min(seen_at) FROM message WHERE mailbox = ? AND status = 'seen'")?
+        .query_row([name], |row| row.get(0))?;
+    let audit = newest(connection, mailbox)?;
+    let of_action = "SELECT count(*) FROM action a JOIN message m ON m.id = a.message WHERE m.mailbox = ? AND";
+    Ok(Standing {
+        mailbox: name.to_owned(),
+        folders,
+        audited_until: audit.map(|audit| audit.until),
+        audited_at: audit.map(|audit| audit.at),
+        received,
+        missed,
+        undecided: count("SELECT count(*) FROM message WHERE mailbox = ? AND status = 'seen'")?,
+        undecided_since: undecided_since.map(from_ms),
+        open: count(&format!(
+            "{of_action} (a.status = 'running' OR (a.turn = 1 AND a.status IN ('due', 'deferred', 'unclear')))"
+        ))?,
+        waiting: count("SELECT count(*) FROM message WHERE mailbox = ? AND status IN ('parked', 'faulted')")?
+            + count(&format!("{of_action} a.status IN ('rejected', 'parked')"))?
+            + count("SELECT count(*) FROM brake WHERE mailbox = ? AND state = 'held'")?,
+    })
+}
