@@ -89,6 +89,6 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
         let refused = migrate(&mut connection, Path::new("postroom.db")).unwrap_err();
-        assert_eq!(refused.to_string(), "postroom.db has schema 99, this program knows 3; use the newer program");
+        assert_eq!(refused.to_string(), "postroom.db has schema 99, this program knows 4; use the newer program");
     }
 }
