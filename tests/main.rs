@@ -7,6 +7,7 @@ mod deaths;
 mod disk;
 mod endpoints;
 mod faults;
+mod frauds;
 mod house;
 mod lease;
 mod loops;
