@@ -18,6 +18,7 @@ mod proof;
 mod proofs;
 mod proven;
 mod questions;
+mod storage;
 mod trouble;
 mod whole;
 mod world;

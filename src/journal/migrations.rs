@@ -19,7 +19,8 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Jo
     loop {
         let version = version(connection, path)?;
         let Some(next) = usize::try_from(version).ok().and_then(|applied| MIGRATIONS.get(applied)) else {
-            return require_current(connection, path);
+            require_current(connection, path)?;
+            return require_whole(connection, path);
         };
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(told)?;
         transaction.execute_batch(next).map_err(told)?;
@@ -40,6 +41,27 @@ pub(super) fn require_current(connection: &Connection, path: &Path) -> Result<()
             what: format!("it has schema {found}, {known} is needed; `postroom run` brings it there"),
         }),
         std::cmp::Ordering::Equal => Ok(()),
+    }
+}
+
+/// Refuses a schema in which a table or an index is not as the migrations make it: SQLite takes any text that it can read for what was meant.
+fn require_whole(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let parts = |connection: &Connection| -> rusqlite::Result<Vec<(String, String)>> {
+        let mut parts = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")?;
+        parts.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    };
+    let compared = || {
+        let fresh = Connection::open_in_memory()?;
+        MIGRATIONS.iter().try_for_each(|migration| fresh.execute_batch(migration))?;
+        let found = parts(connection)?;
+        Ok(parts(&fresh)?.into_iter().find(|part| !found.contains(part)))
+    };
+    match compared().map_err(|error: rusqlite::Error| JournalError::from_sqlite(path, &error))? {
+        None => Ok(()),
+        Some((name, _)) => Err(JournalError::Damaged {
+            path: path.display().to_string(),
+            what: format!("`{name}` in its schema is not as this program made it"),
+        }),
     }
 }
 
