@@ -177,7 +177,7 @@ async fn waiting(world: &mut World) -> String {
     world.tenant.mailbox(crate::world::MAILBOX).unwrap()["folders"]["Inbox"][0]["id"].as_str().unwrap().to_owned()
 }
 
-async fn as_a_person(world: &World, method: reqwest::Method, path: &str, body: serde_json::Value) {
+pub async fn as_a_person(world: &World, method: reqwest::Method, path: &str, body: serde_json::Value) {
     let url = format!("{}/sim/mailboxes/{}{path}", world.tenant.base_url(), crate::world::MAILBOX);
     let answer = reqwest::Client::new().request(method, url).json(&body).send().await.unwrap();
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
