@@ -1,6 +1,7 @@
 //! Numbered, forward-only migrations on `PRAGMA user_version`, each in one transaction.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use rusqlite::Connection;
 
@@ -44,25 +45,37 @@ pub(super) fn require_current(connection: &Connection, path: &Path) -> Result<()
     }
 }
 
+/// A table or an index, and the statement that makes it.
+type Part = (String, String);
+
 /// Refuses a schema in which a table or an index is not as the migrations make it: SQLite takes any text that it can read for what was meant.
 fn require_whole(connection: &Connection, path: &Path) -> Result<(), JournalError> {
-    let parts = |connection: &Connection| -> rusqlite::Result<Vec<(String, String)>> {
-        let mut parts = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")?;
-        parts.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-    };
-    let compared = || {
-        let fresh = Connection::open_in_memory()?;
-        MIGRATIONS.iter().try_for_each(|migration| fresh.execute_batch(migration))?;
-        let found = parts(connection)?;
-        Ok(parts(&fresh)?.into_iter().find(|part| !found.contains(part)))
-    };
-    match compared().map_err(|error: rusqlite::Error| JournalError::from_sqlite(path, &error))? {
+    let compared = || Ok((parts(connection)?, meant()?));
+    let (found, meant) = compared().map_err(|error: rusqlite::Error| JournalError::from_sqlite(path, &error))?;
+    match meant.iter().find(|part| !found.contains(part)) {
         None => Ok(()),
         Some((name, _)) => Err(JournalError::Damaged {
             path: path.display().to_string(),
             what: format!("`{name}` in its schema is not as this program made it"),
         }),
     }
+}
+
+fn parts(connection: &Connection) -> rusqlite::Result<Vec<Part>> {
+    let mut parts = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")?;
+    parts.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// The schema of a database that was just made; made once for the process.
+fn meant() -> rusqlite::Result<&'static [Part]> {
+    static MEANT: OnceLock<Vec<Part>> = OnceLock::new();
+    if let Some(meant) = MEANT.get() {
+        return Ok(meant);
+    }
+    let fresh = Connection::open_in_memory()?;
+    MIGRATIONS.iter().try_for_each(|migration| fresh.execute_batch(migration))?;
+    let meant = parts(&fresh)?;
+    Ok(MEANT.get_or_init(|| meant))
 }
 
 fn version(connection: &Connection, path: &Path) -> Result<i64, JournalError> {
