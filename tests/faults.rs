@@ -292,6 +292,33 @@ async fn an_endpoint_that_is_gone_from_the_configuration_holds_its_actions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_decided_is_answered_with_the_template_that_decided_it_and_the_next_with_the_edited_one() {
+    let rules = [
+        ("10-a.rhai", "//! Answers.\nfn then(mail) { post(\"erp\", #{ id: 1 }); reply(\"a.html\", #{}); }\n"),
+        ("templates/a.html", "<p>The old words.</p>\n"),
+    ];
+    let mut world = World::new(&rules).await;
+    waiting(&mut world).await;
+    world.stop().await;
+    std::fs::write(world.rules_dir().join("templates/a.html"), "<p>The new words.</p>\n").unwrap();
+    world.start().await;
+    world.deliver(&mail(2, "Again", "x"));
+    let lines = world.settled(2).await;
+    world.stop().await;
+    assert!(lines.iter().all(|line| statuses(line) == ["done"; 2]), "{lines:#?}");
+    let ledger = world.tenant.ledger();
+    let sent = ledger.as_array().unwrap().iter().filter(|entry| entry["effect"] == "sent");
+    let words = |entry: &serde_json::Value| {
+        let body = entry["body"].as_str().unwrap();
+        ["old", "new"].into_iter().filter(|word| body.contains(&format!("The {word} words."))).collect::<Vec<_>>().concat()
+    };
+    let mut told: Vec<(String, String)> =
+        sent.map(|entry| (entry["subject"].as_str().unwrap().to_owned(), words(entry))).collect();
+    told.sort_unstable();
+    assert_eq!(told, [("RE: Again", "new"), ("RE: Hello", "old")].map(|(subject, word)| (subject.to_owned(), word.to_owned())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rule_that_writes_to_its_own_mailbox_goes_round_once_and_no_further() {
     let rules = [
         (

@@ -12,6 +12,7 @@ mod house;
 mod lease;
 mod loops;
 mod model;
+mod people;
 mod process;
 mod promises;
 mod proof;
