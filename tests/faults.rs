@@ -177,7 +177,7 @@ async fn waiting(world: &mut World) -> String {
     world.tenant.mailbox(crate::world::MAILBOX).unwrap()["folders"]["Inbox"][0]["id"].as_str().unwrap().to_owned()
 }
 
-async fn as_a_person(world: &World, method: reqwest::Method, path: &str, body: serde_json::Value) {
+pub async fn as_a_person(world: &World, method: reqwest::Method, path: &str, body: serde_json::Value) {
     let url = format!("{}/sim/mailboxes/{}{path}", world.tenant.base_url(), crate::world::MAILBOX);
     let answer = reqwest::Client::new().request(method, url).json(&body).send().await.unwrap();
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
@@ -289,6 +289,33 @@ async fn an_endpoint_that_is_gone_from_the_configuration_holds_its_actions() {
     let parked = world.engine.as_ref().unwrap().journal().parked().await.unwrap();
     assert!(parked[0].reason.contains("the configuration has no endpoint of this name"), "{parked:?}");
     world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_decided_is_answered_with_the_template_that_decided_it_and_the_next_with_the_edited_one() {
+    let rules = [
+        ("10-a.rhai", "//! Answers.\nfn then(mail) { post(\"erp\", #{ id: 1 }); reply(\"a.html\", #{}); }\n"),
+        ("templates/a.html", "<p>The old words.</p>\n"),
+    ];
+    let mut world = World::new(&rules).await;
+    waiting(&mut world).await;
+    world.stop().await;
+    std::fs::write(world.rules_dir().join("templates/a.html"), "<p>The new words.</p>\n").unwrap();
+    world.start().await;
+    world.deliver(&mail(2, "Again", "x"));
+    let lines = world.settled(2).await;
+    world.stop().await;
+    assert!(lines.iter().all(|line| statuses(line) == ["done"; 2]), "{lines:#?}");
+    let ledger = world.tenant.ledger();
+    let sent = ledger.as_array().unwrap().iter().filter(|entry| entry["effect"] == "sent");
+    let words = |entry: &serde_json::Value| {
+        let body = entry["body"].as_str().unwrap();
+        ["old", "new"].into_iter().filter(|word| body.contains(&format!("The {word} words."))).collect::<Vec<_>>().concat()
+    };
+    let mut told: Vec<(String, String)> =
+        sent.map(|entry| (entry["subject"].as_str().unwrap().to_owned(), words(entry))).collect();
+    told.sort_unstable();
+    assert_eq!(told, [("RE: Again", "new"), ("RE: Hello", "old")].map(|(subject, word)| (subject.to_owned(), word.to_owned())));
 }
 
 #[tokio::test(flavor = "multi_thread")]

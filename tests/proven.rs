@@ -5,6 +5,7 @@ use std::time::Duration;
 use postroom::simulator::{Chance, Deed, Habit, Moods, Span};
 use serde_json::{Value, json};
 
+use crate::proof::points::Tally;
 use crate::proof::simulated::{Lab, MAILBOX, Surroundings, Worked, in_virtual_time, mail};
 use crate::proof::{points, seeds};
 
@@ -37,8 +38,10 @@ fn seeds_of(range: std::ops::Range<u64>) {
     for seed in range {
         tally.add(seeds::run(seed));
     }
-    eprintln!("{} seeds, {} deaths, {} actions, {} parked", tally.cases, tally.deaths, tally.actions, tally.parked);
+    let Tally { cases, deaths, actions, parked, overtaken, .. } = &tally;
+    eprintln!("{cases} seeds, {deaths} deaths, {actions} actions, {parked} parked, {overtaken} overtaken by a person's answer");
     assert_nothing_is_wrong(&tally);
+    assert!(*overtaken > 0, "no person was ever first");
 }
 
 #[test]

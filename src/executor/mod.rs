@@ -216,7 +216,7 @@ impl Executor {
     async fn note_end(&self, row: Row, ended: Result<(), JournalError>) -> Result<(), JournalError> {
         match ended {
             Ok(()) => Ok(()),
-            Err(JournalError::Broken { path, what }) => Err(JournalError::Broken { path, what }),
+            Err(error) if error.is_final() => Err(error),
             Err(error) if error.is_passing() => {
                 tracing::error!(message = row.0, %error, "nothing new is begun until the journal can be written");
                 self.clock.sleep(LOOK_AT_LEAST).await;

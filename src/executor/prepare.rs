@@ -168,7 +168,8 @@ impl Executor {
             None => true,
         };
         let answers = matches!(action.planned.action, Action::Reply(_) | Action::ReplyAll(_));
-        if answers && action.step.as_deref() != Some("send") {
+        // Looked at before each attempt: a person may have answered while an earlier one was put off or in doubt.
+        if answers {
             let overtaken = if deleted { Some("the message was deleted before its answer went out") } else { None };
             let overtaken = match overtaken {
                 None => self.answered_by_a_person(work).await?,

@@ -1,6 +1,7 @@
 //! Numbered, forward-only migrations on `PRAGMA user_version`, each in one transaction.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use rusqlite::Connection;
 
@@ -20,7 +21,8 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Jo
     loop {
         let version = version(connection, path)?;
         let Some(next) = usize::try_from(version).ok().and_then(|applied| MIGRATIONS.get(applied)) else {
-            return require_current(connection, path);
+            require_current(connection, path)?;
+            return require_whole(connection, path);
         };
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(told)?;
         transaction.execute_batch(next).map_err(told)?;
@@ -42,6 +44,39 @@ pub(super) fn require_current(connection: &Connection, path: &Path) -> Result<()
         }),
         std::cmp::Ordering::Equal => Ok(()),
     }
+}
+
+/// A table or an index, and the statement that makes it.
+type Part = (String, String);
+
+/// Refuses a schema in which a table or an index is not as the migrations make it: SQLite takes any text that it can read for what was meant.
+fn require_whole(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let compared = || Ok((parts(connection)?, meant()?));
+    let (found, meant) = compared().map_err(|error: rusqlite::Error| JournalError::from_sqlite(path, &error))?;
+    match meant.iter().find(|part| !found.contains(part)) {
+        None => Ok(()),
+        Some((name, _)) => Err(JournalError::Damaged {
+            path: path.display().to_string(),
+            what: format!("`{name}` in its schema is not as this program made it"),
+        }),
+    }
+}
+
+fn parts(connection: &Connection) -> rusqlite::Result<Vec<Part>> {
+    let mut parts = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")?;
+    parts.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// The schema of a database that was just made; made once for the process.
+fn meant() -> rusqlite::Result<&'static [Part]> {
+    static MEANT: OnceLock<Vec<Part>> = OnceLock::new();
+    if let Some(meant) = MEANT.get() {
+        return Ok(meant);
+    }
+    let fresh = Connection::open_in_memory()?;
+    MIGRATIONS.iter().try_for_each(|migration| fresh.execute_batch(migration))?;
+    let meant = parts(&fresh)?;
+    Ok(MEANT.get_or_init(|| meant))
 }
 
 fn version(connection: &Connection, path: &Path) -> Result<i64, JournalError> {

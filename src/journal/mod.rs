@@ -80,6 +80,17 @@ pub enum JournalError {
         /// What SQLite said.
         what: String,
     },
+    /// What the file holds cannot be right: a disk or a person wrote over it. Starting again does not help.
+    #[error(
+        "{path} is damaged: {what}; put it aside with its -wal and -shm, and put a backup in its place: what may have happened since it \
+         was made is looked for before it is brought about again"
+    )]
+    Damaged {
+        /// The database.
+        path: String,
+        /// What SQLite found.
+        what: String,
+    },
     /// Another process held the database for longer than five seconds.
     #[error("{path} is held by another process; tried for 5 s")]
     Busy {
@@ -130,9 +141,8 @@ impl JournalError {
         match error.sqlite_error_code() {
             Some(Code::DiskFull) => Self::Full { path: at },
             Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy { path: at },
-            Some(Code::SystemIoFailure | Code::DatabaseCorrupt | Code::NotADatabase | Code::ReadOnly | Code::CannotOpen) => {
-                Self::Broken { path: at, what: error.to_string() }
-            }
+            Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Damaged { path: at, what: error.to_string() },
+            Some(Code::SystemIoFailure | Code::ReadOnly | Code::CannotOpen) => Self::Broken { path: at, what: error.to_string() },
             _ => Self::Statement(error.to_string()),
         }
     }
@@ -140,6 +150,11 @@ impl JournalError {
     /// Whether the same step can succeed later without anybody changing the program.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Full { .. } | Self::Busy { .. })
+    }
+
+    /// Whether nothing that the file says can be trusted any more, so that the process must end.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Broken { .. } | Self::Damaged { .. })
     }
 }
 
@@ -158,9 +173,10 @@ impl Journal {
     /// Opens (or makes) the database and starts its writer.
     ///
     /// # Errors
-    /// The file cannot be opened, is newer than the program, or SQLite is too old.
+    /// The file cannot be opened, is damaged or newer than the program, or SQLite is too old.
     pub fn open(path: &Path, clock: Clock) -> Result<Self, JournalError> {
         let mut connection = connect(path, OpenFlags::default())?;
+        require_sound(&connection, path)?;
         migrations::migrate(&mut connection, path)?;
         let mut witness = Witness::beside(path)?;
         witness.question(&connection, clock.now().as_millisecond()).map_err(|error| error.at(path))?;
@@ -228,7 +244,7 @@ impl Journal {
 
     /// A file that cannot be read is as broken as one that cannot be written: the writer stops too.
     fn heard<T>(&self, looked: Result<T, JournalError>) -> Result<T, JournalError> {
-        if let Err(error @ JournalError::Broken { .. }) = &looked {
+        if let Some(error) = looked.as_ref().err().filter(|error| error.is_final()) {
             self.writer.stop(error);
         }
         looked
@@ -299,9 +315,21 @@ impl From<serde_json::Error> for StepError {
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, JournalError> {
     set_up(path, flags).map_err(|error| match error {
-        StepError::Sqlite(error) => JournalError::Open { path: path.display().to_string(), what: error.to_string() },
+        StepError::Sqlite(error) => match JournalError::from_sqlite(path, &error) {
+            damaged @ JournalError::Damaged { .. } => damaged,
+            _ => JournalError::Open { path: path.display().to_string(), what: error.to_string() },
+        },
         StepError::Told(error) => error,
     })
+}
+
+/// Reads the whole file before anything is believed of it. The quick check would leave out whether the indexes say what the tables
+/// say, and it is by an index that a message is known to have been worked: one that forgot it would have its effects doubled.
+fn require_sound(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let found: String = connection
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+        .map_err(|error| JournalError::from_sqlite(path, &error))?;
+    if found == "ok" { Ok(()) } else { Err(JournalError::Damaged { path: path.display().to_string(), what: found }) }
 }
 
 fn set_up(path: &Path, flags: OpenFlags) -> Result<Connection, StepError> {

@@ -50,8 +50,7 @@ struct Pending<T, F> {
 impl<T: Send, F: FnOnce(&Connection) -> Result<T, StepError> + Send> Step for Pending<T, F> {
     fn run(&mut self, connection: &Connection) -> Option<JournalError> {
         let result = in_savepoint(connection, self.work.take()?).map_err(|error| error.at(&self.path));
-        let spoiled =
-            result.as_ref().err().filter(|error| error.is_passing() || matches!(error, JournalError::Broken { .. })).cloned();
+        let spoiled = result.as_ref().err().filter(|error| error.is_passing() || error.is_final()).cloned();
         self.result = Some(result);
         spoiled
     }
@@ -167,7 +166,7 @@ async fn write_all(
         if committed.is_ok() {
             ring.send_modify(|count| *count = count.wrapping_add(1));
         }
-        let broken = committed.as_ref().err().filter(|error| matches!(error, JournalError::Broken { .. })).cloned();
+        let broken = committed.as_ref().err().filter(|error| error.is_final()).cloned();
         for step in group {
             step.settle(committed.clone());
         }

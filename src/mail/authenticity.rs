@@ -1,8 +1,16 @@
 //! What the receiving server found out about the sender: the topmost Authentication-Results field, and no other.
 //!
-//! A lower field, `Authentication-Results-Original` and ARC fields may have been written by anybody (RFC 8601 §5).
+//! A lower field, `Authentication-Results-Original` and ARC fields may have been written by anybody (RFC 8601 §5). So may the topmost,
+//! where the receiving server added none. Exchange writes no name into its field by which it could be told; but every server puts its
+//! fields above what it was given. The field counts only above the Received field by which the mail came in from outside.
 
+use super::envelope::Header;
 use super::message::{Message, NeedsContent};
+
+/// The domains of Exchange Online's servers, of all its clouds.
+const EXCHANGE: [&str; 4] = [".outlook.com", ".office365.com", ".office365.us", ".outlook.cn"];
+/// In the names of those of its servers that take mail from outside.
+const FRONT_DOOR: &str = ".mail.protection.";
 
 /// Whether the From domain is who it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,20 +41,73 @@ pub struct Authenticity {
 }
 
 impl Message {
-    /// What the topmost Authentication-Results says.
+    /// What the topmost Authentication-Results says, if the receiving server wrote it.
     pub fn authenticity(&self) -> Result<Authenticity, NeedsContent> {
-        Ok(match self.header("Authentication-Results")? {
-            Some(value) => judge(value),
-            None => Authenticity {
-                verdict: AuthVerdict::Unknown,
-                reason: "the message has no Authentication-Results".to_owned(),
-                spf: None,
-                dkim: None,
-                dmarc: None,
-                composite: None,
-            },
+        let headers = self.headers()?;
+        if self.is_enclosed() {
+            return Ok(unknown("the mail lay in another, whose sender can have written all of it"));
+        }
+        let Some(at) = headers.iter().position(|header| is(header, "Authentication-Results")) else {
+            return Ok(unknown("the message has no Authentication-Results"));
+        };
+        Ok(match came_in(headers) {
+            Some(entry) if at < entry => headers.get(at).map_or_else(|| unknown(""), |header| judge(&header.value)),
+            Some(_) => unknown(
+                "its Authentication-Results stands below the Received field of the server that took the mail in, where its sender \
+                 can have written it",
+            ),
+            None => unknown(
+                "its Received fields do not say where the mail came in, so that anybody can have written its Authentication-Results",
+            ),
         })
     }
+}
+
+fn is(header: &Header, name: &str) -> bool {
+    header.name.eq_ignore_ascii_case(name)
+}
+
+fn unknown(reason: &str) -> Authenticity {
+    Authenticity { verdict: AuthVerdict::Unknown, reason: reason.to_owned(), spf: None, dkim: None, dmarc: None, composite: None }
+}
+
+/// Where among the fields the Received field stands by which the mail came in from outside. Behind Exchange's own hops it is the first
+/// that a front door wrote, or that names a server of somebody else as the one before it; what is below may be made up, Exchange's names
+/// too. Of other servers nothing is known: their topmost Received it is. `None` where nothing came from outside, or a hop cannot be read.
+fn came_in(headers: &[Header]) -> Option<usize> {
+    let mut hops = headers.iter().enumerate().filter(|(_, header)| is(header, "Received"));
+    let (topmost, first) = hops.next()?;
+    let mut hop = hop(&first.value)?;
+    if !is_exchange(&hop.by) {
+        return Some(topmost);
+    }
+    let mut at = topmost;
+    while !hop.by.contains(FRONT_DOOR) && is_exchange(&hop.from) {
+        let (next, field) = hops.next()?;
+        (at, hop) = (next, self::hop(&field.value).filter(|hop| is_exchange(&hop.by))?);
+    }
+    Some(at)
+}
+
+/// Who handed a mail to whom.
+struct Hop {
+    from: String,
+    by: String,
+}
+
+/// `from HOST (…) by HOST (…) …`, or `by HOST …` (RFC 5321 §4.4).
+fn hop(received: &str) -> Option<Hop> {
+    let plain = without_comments(received).to_ascii_lowercase();
+    let words: Vec<&str> = plain.split_ascii_whitespace().take(4).collect();
+    match *words.as_slice() {
+        ["from", from, "by", by] => Some(Hop { from: from.to_owned(), by: by.to_owned() }),
+        ["by", by, ..] => Some(Hop { from: String::new(), by: by.to_owned() }),
+        _ => None,
+    }
+}
+
+fn is_exchange(host: &str) -> bool {
+    EXCHANGE.iter().any(|domain| host.ends_with(domain))
 }
 
 fn judge(value: &str) -> Authenticity {
@@ -120,11 +181,64 @@ fn without_comments(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
+    /// Fields of a mail as they are stacked when it comes from outside: Exchange's own hop, what the front door adds, the front door's
+    /// hop, what the sender wrote.
+    fn stacked(front_door: &str, sender: &str) -> Message {
+        let raw = format!(
+            "Received: from AB1PR04MB1.eurprd04.prod.outlook.com (2603:10a6::1)\r\n by AB2PR04MB2.eurprd04.prod.outlook.com with HTTPS\r\n\
+             Received: from AB3EUR05FT3.eop-eur05.prod.protection.outlook.com\r\n (2603:10a6::2) by AB1PR04MB1.outlook.office365.com\r\n\
+             {front_door}Received: from mail.fabrikam.com (192.0.2.7) by\r\n AB3EUR05FT3.mail.protection.outlook.com (10.0.0.1)\r\n\
+             {sender}From: a@fabrikam.com\r\n\r\ntext\r\n"
+        );
+        Message::from_raw(raw.into_bytes(), "a.eml")
+    }
+
     fn verdict(header: &str) -> AuthVerdict {
-        let raw = format!("{header}\r\nFrom: a@fabrikam.com\r\n\r\ntext\r\n");
-        Message::from_raw(raw.into_bytes(), "a.eml").authenticity().map_or(AuthVerdict::Unknown, |found| found.verdict)
+        stacked(&format!("{header}\r\n"), "").authenticity().unwrap().verdict
+    }
+
+    #[test]
+    fn a_field_below_the_hop_by_which_the_mail_came_in_is_the_sender_s_own() {
+        const PASS: &str = "Authentication-Results: spf=pass; dkim=pass; dmarc=pass; compauth=pass\r\n";
+        let below = "its Authentication-Results stands below the Received field of the server that took the mail in, where its sender can \
+            have written it";
+        let nowhere =
+            "its Received fields do not say where the mail came in, so that anybody can have written its Authentication-Results";
+        let inner = "Received: from a.prod.outlook.com by b.prod.outlook.com with HTTPS\r\n";
+        let told = |message: &Message| {
+            let found = message.authenticity().unwrap();
+            (found.verdict, found.reason)
+        };
+        let of = |headers: &str| told(&Message::from_raw(format!("{headers}From: a@fabrikam.com\r\n\r\n").into_bytes(), "a.eml"));
+        assert_eq!(told(&stacked(PASS, "")), (AuthVerdict::Pass, "DMARC passed (dmarc=pass)".to_owned()));
+        // The sender adds hops that never were, in Exchange's own names; it calls itself a server of Exchange.
+        for written in [String::new(), inner.to_owned(), inner.replace("from a.prod", "from x.mail.protection")] {
+            assert_eq!(told(&stacked("", &format!("{PASS}{written}"))), (AuthVerdict::Unknown, below.to_owned()), "{written}");
+        }
+        let door = "Received: from evil.outlook.com (192.0.2.6) by c.mail.protection.outlook.com with SMTP\r\n";
+        let client = "Received: from [192.0.2.6] (192.0.2.6) by c.prod.outlook.com with SMTP\r\n";
+        let other = "Received: from mail.fabrikam.com by mx.contoso.com with SMTP\r\n";
+        for entry in [door, client, other] {
+            assert_eq!(of(&format!("{PASS}{entry}")).0, AuthVerdict::Pass, "{entry}");
+            assert_eq!(of(&format!("{entry}{PASS}{inner}")), (AuthVerdict::Unknown, below.to_owned()), "{entry}");
+        }
+        for untold in [String::new(), inner.to_owned(), format!("{inner}{other}"), "Received: id 7\r\n".to_owned()] {
+            assert_eq!(of(&format!("{untold}{PASS}")), (AuthVerdict::Unknown, nowhere.to_owned()), "{untold}");
+            assert_eq!(of(&format!("{PASS}{untold}")), (AuthVerdict::Unknown, nowhere.to_owned()), "{untold}");
+        }
+    }
+
+    #[test]
+    fn a_mail_within_a_mail_proves_nothing() {
+        let inner = stacked("Authentication-Results: spf=pass; dmarc=pass\r\n", "");
+        let bytes = String::from_utf8(inner.content().unwrap().raw().to_vec()).unwrap();
+        let outer = format!("From: b@fabrikam.com\r\nContent-Type: message/rfc822\r\n\r\n{bytes}");
+        let outer = Message::from_raw(outer.into_bytes(), "b.eml");
+        let found = outer.content().unwrap().attachments()[0].mail().unwrap().authenticity().unwrap();
+        assert_eq!(found, unknown("the mail lay in another, whose sender can have written all of it"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub struct Message {
     /// What a listing says about it.
     pub envelope: Envelope,
     content: Option<Arc<Content>>,
+    is_enclosed: bool,
 }
 
 /// The question cannot be answered from the envelope: fetch the content and ask again.
@@ -22,7 +23,7 @@ pub struct NeedsContent;
 impl Message {
     /// A message whose content is not at hand.
     pub fn new(envelope: Envelope) -> Self {
-        Self { envelope, content: None }
+        Self { envelope, content: None, is_enclosed: false }
     }
 
     /// The same message with its content.
@@ -38,13 +39,24 @@ impl Message {
     }
 
     pub(super) fn of_attachment(content: Content, attachment: &Attachment) -> Self {
-        Self::from_content(content, attachment.name().unwrap_or("attached mail"))
+        Self::from_content(content, attachment.name().unwrap_or("attached mail")).enclosed()
+    }
+
+    /// The same message as one that did not come by itself: another brought it along, and no server has looked at it.
+    #[must_use]
+    pub fn enclosed(mut self) -> Self {
+        self.is_enclosed = true;
+        self
+    }
+
+    pub(super) fn is_enclosed(&self) -> bool {
+        self.is_enclosed
     }
 
     pub(super) fn from_content(content: Content, name: &str) -> Self {
         let envelope =
             Envelope { id: Some(MessageId::new(format!("file:{name}"))), folder: "Inbox".to_owned(), ..content.envelope() };
-        Self { envelope, content: Some(Arc::new(content)) }
+        Self { envelope, content: Some(Arc::new(content)), is_enclosed: false }
     }
 
     /// The content alone; `None` while somebody else holds it too.

@@ -13,10 +13,11 @@ use crate::ids::RuleName;
 use crate::mail::{Envelope, Message};
 use crate::plan::{self, Action, Answers, Plan, Question};
 
-pub(super) const INVOICE: &str = "From: Acme Billing <Billing@Acme.example>\r\n\
+pub(super) const INVOICE: &str = "Authentication-Results: mx.contoso.com; spf=pass; dkim=pass; dmarc=pass action=none header.from=acme.example\r\n\
+Received: from mail.acme.example by mx.contoso.com; Mon, 2 Dec 2024 09:00:01 +0000\r\n\
+From: Acme Billing <Billing@Acme.example>\r\n\
 To: invoices@contoso.com\r\nSubject: Invoice 2024-118\r\nMessage-ID: <118@acme.example>\r\n\
 Date: Mon, 2 Dec 2024 10:00:00 +0100\r\nMIME-Version: 1.0\r\n\
-Authentication-Results: mx.contoso.com; spf=pass; dkim=pass; dmarc=pass action=none header.from=acme.example\r\n\
 Content-Type: multipart/mixed; boundary=b1\r\n\r\n\
 --b1\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nDear colleagues,\r\n\r\nInvoice No. 2024-118\r\nTotal due: 1.190,00 EUR\r\n\
 Due date: 01.12.2024\r\n\r\n\

@@ -1,7 +1,8 @@
 //! The tenant's own door, `/sim/…`: mail in, what lies where, the ledger, faults, and what a person does in Outlook.
 //!
 //! A person's words on a message, below `/sim/mailboxes/{address}/messages/{id}`: `POST …/move` with `{"folder"}`, `POST …/reply` with
-//! `{"body"}`, `POST …/purge`, `PATCH` with what Graph's PATCH takes (`categories`, `isRead` …; of a draft also `body`), `DELETE`.
+//! `{"body"}`, `POST …/send` of a draft, `POST …/purge`, `PATCH` with what Graph's PATCH takes (`categories`, `isRead` …; of a draft also
+//! `body`), `DELETE`.
 
 use std::collections::BTreeMap;
 
@@ -82,6 +83,7 @@ fn on_message(person: &mut Person<'_>, call: &Call, key: Key, word: &[&str]) -> 
     let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
     match (call.method.as_str(), word) {
         ("POST", ["move"]) => answer_to(person.relocate_to(key, body["folder"].as_str().unwrap_or_default())),
+        ("POST", ["send"]) => answer_to(person.send(key)),
         ("POST", ["purge"]) => answer_to(person.purge(key)),
         ("POST", ["reply"]) => match person.reply(key, body["body"].as_str().unwrap_or_default()) {
             Ok(id) => Answer::json(201, json!({"id": id})),
@@ -93,7 +95,7 @@ fn on_message(person: &mut Person<'_>, call: &Call, key: Key, word: &[&str]) -> 
             None => problem(400, "the body must be an object such as {\"isRead\": true}"),
         },
         ("DELETE", []) => answer_to(person.delete(key)),
-        _ => problem(404, "there is no such door; a person can move, reply, purge, PATCH and DELETE"),
+        _ => problem(404, "there is no such door; a person can move, reply, send, purge, PATCH and DELETE"),
     }
 }
 

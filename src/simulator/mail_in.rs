@@ -10,6 +10,8 @@ use super::state::{Attachment, AttachmentKind, Body, BodyKind, Message, Origin, 
 
 /// From so many nested messages on, only the outermost headers are read.
 const NESTED_MAX: usize = 1_000;
+/// The server that takes mail from outside.
+const FRONT_DOOR: &str = "sim.mail.protection.outlook.com";
 
 /// What transport writes above a message when it is missing.
 pub(crate) struct Trace {
@@ -24,11 +26,11 @@ pub(crate) fn stamp(raw: &[u8], trace: &Trace) -> Vec<u8> {
     let newline = if raw.windows(2).take(4096).any(|pair| pair == b"\r\n") || !raw.contains(&b'\n') { "\r\n" } else { "\n" };
     let sender = sender_address(raw);
     let mut lines = Vec::new();
-    if !has("Received") {
+    // What the front door adds stands above its own Received and below that of the server which took it to the mailbox.
+    let came_in = (!has("Received")).then(|| super::mail_out::date(trace.now));
+    if let Some(date) = &came_in {
         lines.push(format!(
-            "Received: from mail.{from} (203.0.113.10) by outlook.office365.com{newline} with SMTP; {date}",
-            from = if sender.is_empty() { "unknown" } else { domain(&sender) },
-            date = super::mail_out::date(trace.now),
+            "Received: from {FRONT_DOOR} (2603:10a6:10:1::5){newline} by outlook.office365.com with HTTPS; {date}"
         ));
     }
     if !has("Authentication-Results") {
@@ -36,6 +38,12 @@ pub(crate) fn stamp(raw: &[u8], trace: &Trace) -> Vec<u8> {
         lines.push(format!(
             "Authentication-Results: spf=pass (sender IP is 203.0.113.10){newline} smtp.mailfrom={from}; dkim=pass (signature was \
              verified){newline} header.d={from};dmarc=pass action=none header.from={from};compauth=pass{newline} reason=100"
+        ));
+    }
+    if let Some(date) = &came_in {
+        lines.push(format!(
+            "Received: from mail.{from} (203.0.113.10) by {FRONT_DOOR}{newline} with Microsoft SMTP Server; {date}",
+            from = if sender.is_empty() { "unknown" } else { domain(&sender) },
         ));
     }
     if !has("Return-Path") {

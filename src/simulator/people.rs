@@ -208,6 +208,25 @@ impl Person<'_> {
         Ok(())
     }
 
+    /// Sends a draft as it lies.
+    pub fn send(&mut self, key: Key) -> Result<(), Refusal> {
+        let now = self.tenant.now();
+        let message = self.message(key)?;
+        if !message.is_draft || message.is_submitted {
+            return Err(Refusal::NoSuchMessage);
+        }
+        self.mailbox()?.change(key, ChangeKind::Updated, now, |message| {
+            message.is_submitted = true;
+            message.sent = now;
+        });
+        let message = self.message(key)?.clone();
+        let mut facts = message_facts(&message);
+        facts.insert("folder".to_owned(), json!("Sent Items"));
+        self.note("sent", facts);
+        transport::queue(self.tenant, Submitted::of(&message, &self.address, Keep::InSentItems));
+        Ok(())
+    }
+
     /// Answers by hand: the answer lies in Sent Items at once and goes out; its immutable id.
     pub fn reply(&mut self, key: Key, text: &str) -> Result<String, Refusal> {
         let now = self.tenant.now();

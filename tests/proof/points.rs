@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use postroom::simulator::AskReply;
 use serde_json::{Value, json};
 
 use super::simulated::{Lab, Point, Surroundings, Worked, in_virtual_time, mail};
@@ -11,7 +12,7 @@ use super::simulated::{Lab, Point, Surroundings, Worked, in_virtual_time, mail};
 pub struct Scenario {
     name: &'static str,
     rule: &'static str,
-    /// Operations of the tenant, or `post` of the receiver, that are lost.
+    /// Operations of the tenant, or `post` and `ask` of the receiver, that are lost.
     calls: &'static [&'static str],
     effect: Effect,
 }
@@ -85,6 +86,19 @@ pub const SCENARIOS: &[Scenario] = &[
         calls: &["post", "send", "move"],
         effect: Effect::Ledger("sent", 1),
     },
+    Scenario {
+        name: "ask, then post what was answered",
+        rule: "let a = ask(\"check\", #{ id: 1 }); post(\"erp\", #{ id: a.number });",
+        calls: &["ask", "post"],
+        effect: Effect::Received(1),
+    },
+    Scenario {
+        name: "ask, recall and remember",
+        rule: "let a = ask(\"check\", #{ id: 1 }); require(recall(\"seen\") == (), \"seen before\"); remember(\"seen\", a.number); \
+               post(\"erp\", #{ id: a.number });",
+        calls: &["ask"],
+        effect: Effect::Received(1),
+    },
 ];
 
 /// What becomes of an answer.
@@ -97,6 +111,8 @@ pub struct Tally {
     pub deaths: usize,
     pub actions: usize,
     pub parked: usize,
+    /// Answers that were withheld because a person had answered.
+    pub overtaken: usize,
     pub violations: Vec<String>,
 }
 
@@ -106,6 +122,7 @@ impl Tally {
         self.deaths += other.deaths;
         self.actions += other.actions;
         self.parked += other.parked;
+        self.overtaken += other.overtaken;
         self.violations.extend(other.violations);
     }
 }
@@ -164,10 +181,12 @@ async fn lab(scenario: &Scenario, loss: Option<(&str, &str)>) -> Lab {
     ];
     let fault = loss.map(|(call, fault)| (call, json!({ "on": call, "fault": fault, "times": 1 })));
     let to = |at_receiver: bool| {
-        let faults = fault.iter().filter(|(call, _)| (*call == "post") == at_receiver);
+        let faults = fault.iter().filter(|(call, _)| ["post", "ask"].contains(call) == at_receiver);
         faults.map(|(_, fault)| fault.clone()).collect::<Vec<Value>>()
     };
-    Lab::new(&rules, &Surroundings { faults: to(false), post_faults: to(true), ..Surroundings::default() }).await
+    let answer = AskReply { path: "/check".into(), request: Value::Null, status: 200, reply: json!({ "number": 7 }) };
+    let asks = if scenario.rule.contains("ask(") { vec![answer] } else { Vec::new() };
+    Lab::new(&rules, &Surroundings { faults: to(false), post_faults: to(true), asks, ..Surroundings::default() }).await
 }
 
 /// What is wrong with how it ended, in words; empty when nothing is.

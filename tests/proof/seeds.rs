@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use postroom::journal::{MessageLine, ParkedLine};
 use postroom::simulator::{Chance, Deed, Habit, Moods, SecondSend, Span};
 use serde_json::{Value, json};
@@ -100,7 +101,7 @@ fn around(seed: u64, dice: &mut Dice) -> Surroundings {
         habit(Deed::DeleteDraft, dice.percent(3), dice.seconds(60)),
         habit(Deed::PurgeSent, dice.percent(5), dice.seconds(600)),
     ];
-    Surroundings { seed, moods, people, faults, post_faults }
+    Surroundings { seed, moods, people, faults, post_faults, asks: Vec::new() }
 }
 
 /// One seed, from its first mail to the last end.
@@ -135,6 +136,7 @@ fn told(seed: u64) -> (Tally, Vec<String>) {
         let worked = lab.work(messages, None).await;
         let (lines, waiting) = lab.told().await;
         let mut wrong = violations(&lab, &lines, &waiting);
+        tally.overtaken += overtaken(&lines);
         if worked == Worked::Stuck {
             wrong.push("something is still open after a virtual day".into());
         }
@@ -217,9 +219,35 @@ fn lost_categories(lab: &Lab) -> Vec<String> {
     set_by_people.filter(lacks).map(|entry| format!("the category that a person set on {} is gone", entry["subject"])).collect()
 }
 
+/// The time between the last look at Sent Items and the send that follows it: a few calls of up to three seconds each.
+const LOOK_TO_SEND: Duration = Duration::from_secs(30);
+
+/// Answers of the rules that went out although a person had answered by then.
+fn answers_after_a_person(lab: &Lab) -> Vec<String> {
+    let ledger = lab.tenant.ledger();
+    let sent = |by: &str| {
+        let entries = ledger.as_array().unwrap().iter().filter(move |entry| entry["effect"] == "sent" && entry["by"] == by);
+        entries.filter(|entry| entry["subject"].as_str().is_some_and(|subject| subject.starts_with("RE: "))).collect::<Vec<_>>()
+    };
+    let at = |entry: &Value| entry["at"].as_str().unwrap().parse::<Timestamp>().unwrap();
+    let (people, ours) = (sent("person"), sent("client"));
+    let late = |our: &&Value| {
+        let before = |theirs: &&Value| theirs["subject"] == our["subject"] && at(theirs) + LOOK_TO_SEND < at(our);
+        people.iter().copied().find(before).map(|theirs| (our["subject"].clone(), at(theirs), at(our)))
+    };
+    let late = ours.iter().filter_map(|our| late(our));
+    late.map(|(subject, theirs, ours)| format!("{subject} went out at {ours}, a person had answered at {theirs}")).collect()
+}
+
+/// Answers that a person made superfluous.
+fn overtaken(lines: &[MessageLine]) -> usize {
+    let reasons = lines.iter().flat_map(|line| &line.actions).filter_map(|action| action.reason.as_deref());
+    reasons.filter(|reason| *reason == "a person has answered this conversation already").count()
+}
+
 /// Everything that the promise does not allow, in words.
 fn violations(lab: &Lab, lines: &[MessageLine], waiting: &[ParkedLine]) -> Vec<String> {
-    let mut wrong = lost_categories(lab);
+    let mut wrong = [lost_categories(lab), answers_after_a_person(lab)].concat();
     let counts = effects(lab);
     // A second copy of a message that a person had moved is the tenant's own doing only if a move was made all the same.
     for (name, count) in &counts {

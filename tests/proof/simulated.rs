@@ -15,7 +15,7 @@ use postroom::executor::{Machine, Patience};
 use postroom::ids::{EndpointName, MailboxName};
 use postroom::journal::{Journal, MessageLine, ParkedLine};
 use postroom::parsing::Parsing;
-use postroom::simulator::{Habit, MailboxSeed, Moods, Options, Receiver, ReceiverOptions, Simulator};
+use postroom::simulator::{AskReply, Habit, MailboxSeed, Moods, Options, Receiver, ReceiverOptions, Simulator};
 use serde_json::Value;
 
 pub const MAILBOX: &str = "invoices@contoso.com";
@@ -55,6 +55,8 @@ pub struct Surroundings {
     pub faults: Vec<Value>,
     /// Faults for the receiver's door.
     pub post_faults: Vec<Value>,
+    /// What the receiver answers when it is asked, as the endpoint `check`.
+    pub asks: Vec<AskReply>,
 }
 
 /// A tenant, a receiver, and an engine that can die.
@@ -65,6 +67,7 @@ pub struct Lab {
     config: Config,
     engine: Arc<Mutex<Option<Daemon>>>,
     starts: AtomicU32,
+    is_asked: bool,
     _dir: tempfile::TempDir,
 }
 
@@ -85,7 +88,8 @@ impl Lab {
             ..Options::new(clock.clone())
         };
         let tenant = Simulator::start(options).await.unwrap();
-        let receiver = Receiver::start(ReceiverOptions::new("ERP", clock.clone())).await.unwrap();
+        let asks = around.asks.clone();
+        let receiver = Receiver::start(ReceiverOptions { asks, ..ReceiverOptions::new("ERP", clock.clone()) }).await.unwrap();
         for fault in &around.faults {
             tenant.script(fault).unwrap();
         }
@@ -102,7 +106,8 @@ impl Lab {
         let key: Vec<u8> = (0..32).map(|n| u8::try_from((around.seed >> (n % 8)) & 0xff).unwrap_or(0)).collect();
         std::fs::write(format!("{}.key", config.state.display()), key).unwrap();
         name_database(&config.state, around.seed, &clock).await;
-        Self { tenant, receiver, clock, config, engine: Arc::default(), starts: AtomicU32::new(1), _dir: dir }
+        let (starts, is_asked) = (AtomicU32::new(1), !around.asks.is_empty());
+        Self { tenant, receiver, clock, config, engine: Arc::default(), starts, is_asked, _dir: dir }
     }
 
     pub async fn start(&self) {
@@ -162,7 +167,9 @@ impl Lab {
 
     fn bells(&self) -> Vec<tokio::sync::watch::Receiver<u64>> {
         let journal = self.journal().map(|journal| journal.bell());
-        journal.into_iter().chain([self.tenant.effects(), self.receiver.effects()]).collect()
+        // A question has no effect; it can have been answered, and nobody heard.
+        let asked = self.is_asked.then(|| self.receiver.requests_seen());
+        journal.into_iter().chain([self.tenant.effects(), self.receiver.effects()]).chain(asked).collect()
     }
 
     async fn settle(&self, messages: i64) -> bool {
@@ -262,6 +269,7 @@ fn configuration(dir: &Path, tenant: &Simulator, receiver: &Receiver) -> Config 
     let asked =
         EndpointConfig { lookup: Some(format!("{base}/received/{{key}}")), ..EndpointConfig::new(format!("{base}/asked")) };
     let once = EndpointConfig::new(format!("{base}/once"));
+    let check = EndpointConfig { read_only: true, ..EndpointConfig::new(format!("{base}/check")) };
     Config {
         file: dir.join("postroom.toml"),
         tenant: Tenant {
@@ -279,6 +287,7 @@ fn configuration(dir: &Path, tenant: &Simulator, receiver: &Receiver) -> Config 
             (EndpointName::new("erp"), erp),
             (EndpointName::new("asked"), asked),
             (EndpointName::new("once"), once),
+            (EndpointName::new("check"), check),
         ]),
         state: dir.join("postroom.db"),
         web: Web { listen: ([127, 0, 0, 1], 0).into(), public_url: None },

@@ -145,7 +145,7 @@ pub(super) fn register(engine: &mut Engine) {
         let Some(envelope) = bounce.0.original.clone() else { return Ok(Dynamic::UNIT) };
         let zone = current(context)?.known.surroundings.time_zone.clone();
         let headers = Some(envelope.headers.clone().unwrap_or_default());
-        let message = crate::mail::Message::new(crate::mail::Envelope { headers, ..envelope });
+        let message = crate::mail::Message::new(crate::mail::Envelope { headers, ..envelope }).enclosed();
         Ok(Dynamic::from(MailValue(Arc::new(Facts::new(Arc::new(message), zone)))))
     });
     fact::<BouncedValue>(engine, "address", |_, recipient| Ok(text_or_absent(Some(&recipient.0.address))));
