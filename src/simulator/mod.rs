@@ -6,11 +6,13 @@
 //! Not here: subscriptions, calendars, contacts, files, `$search`, directory, delegated sign-in.
 
 mod agenda;
+mod assertion;
 mod door;
 mod faults;
 mod filter;
 mod flow;
 mod http;
+mod identity;
 mod ledger;
 mod luck;
 mod mail_in;
@@ -27,6 +29,7 @@ mod state;
 mod stories;
 mod transport;
 
+pub use assertion::{Registered, Trust};
 pub use luck::{Chance, Span};
 pub use moods::{Moods, SecondSend, Throttle};
 pub use people::{Deed, Habit};
