@@ -7,7 +7,7 @@ const DEFECT: &str = "the request was not as Graph wants it, which is a defect o
 const RIGHTS: &str = "check the address, the application's Mail permissions and its access policy for this mailbox";
 
 /// What codes ask for. Codes are words of Graph, of Exchange and, in the last part, of the sign-in service.
-const BY_CODE: [(&str, &str); 49] = [
+const BY_CODE: [(&str, &str); 47] = [
     ("InefficientFilter", DEFECT),
     ("SearchWithFilter", DEFECT),
     ("SearchWithOrderBy", DEFECT),
@@ -64,8 +64,6 @@ const BY_CODE: [(&str, &str); 49] = [
     ("access_denied", "a Conditional Access policy refuses the application; allow it there"),
     ("unsupported_grant_type", DEFECT),
     ("temporarily_unavailable", "the sign-in service is busy; it is asked again"),
-    ("Request_BadRequest", DEFECT),
-    ("unprocessable", DEFECT),
     ("resourceLocked", "somebody else holds it; it is tried again"),
     ("RequestEntityTooLarge", "it is too large for one call; send less, or a link to it"),
     ("FailedDependency", "a call before it failed and it was not begun; it is tried again"),
@@ -90,7 +88,9 @@ fn by_kind(kind: ErrorKind) -> &'static str {
         ErrorKind::CursorLost => "the folder is read again from the start",
         ErrorKind::TooLarge => "it is more than one call may carry; make it smaller",
         ErrorKind::Throttled => "Graph asks for patience; it is tried again after the wait",
-        ErrorKind::Refused => DEFECT,
+        ErrorKind::Refused => {
+            "Graph does not take this as it is: correct what the rule asks for; if nothing is wrong there, report it with the request-id"
+        }
         ErrorKind::NoConnection => "check the network and the address; it is tried again",
         ErrorKind::TimedOut | ErrorKind::Interrupted | ErrorKind::Unavailable => "it is tried again",
         ErrorKind::BadAnswer => "the answer was not used; it is asked for again",
