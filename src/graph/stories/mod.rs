@@ -3,6 +3,7 @@
 
 mod errors;
 pub(super) mod identity;
+mod mutated;
 mod scripted;
 
 use std::time::Duration;
