@@ -10,11 +10,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::{AuthSetting, Config, MailboxConfig, ProfileSetting, SecretSetting};
+use crate::config::{
+    AuthSetting, Config, CredentialSetting, IdentitySetting, MailboxConfig, ProfileSetting, SecretSetting, SecretSource,
+};
 use crate::decider::{DecidedMailbox, Decider, Gate, LiveRules, RulesWatch, kept_files};
 use crate::endpoints::{Auth, EndpointError, EndpointSettings, Endpoints, OAuth2, Profile, SchemaFile, Tls};
 use crate::executor::{Executor, LeaseTrouble, Machine, MissingFolders, Patience, ReplyBudget, SENDS_MAX, ServedMailbox};
-use crate::graph::{Graph, GraphError, GraphSettings};
+use crate::graph::{Changes, Credential, Graph, GraphError, GraphSettings, IdentityService, Kept};
 use crate::ids::MailboxName;
 use crate::intake::{Auditor, Follower, Health, Nudge};
 use crate::journal::{Arrival, Brake, Deciding, InstanceKey, Journal, JournalError, Lock};
@@ -151,6 +153,7 @@ impl Daemon {
                 health,
                 rules: Arc::new(move || shown.iter().map(rules_line).collect()),
                 leases: Arc::new(move || leases.all()),
+                credential: Arc::new(move || graph.ends_soon()),
                 clock,
             };
             engine.tasks.spawn(async move {
@@ -324,13 +327,31 @@ pub fn fixtures_dir(config: &Config, name: &MailboxName) -> PathBuf {
     config.dir().join("fixtures").join(name.as_str())
 }
 
-fn graph_settings(config: &Config) -> GraphSettings {
+/// What Graph needs of the configuration. A secret without a value is empty; `run` refuses it before.
+pub fn graph_settings(config: &Config) -> GraphSettings {
+    let value = |setting: &SecretSetting| Secret::new(setting.reveal().unwrap_or_default());
+    let kept = |setting: &SecretSetting| match &setting.source {
+        SecretSource::File(path) => Kept::File(path.clone()),
+        SecretSource::Env(_) | SecretSource::Given => Kept::Given(value(setting)),
+    };
+    let credential = match &config.tenant.credential {
+        CredentialSetting::Secret { secret, ends } => Credential::Secret { secret: kept(secret), ends: *ends },
+        CredentialSetting::Certificate(pem) => Credential::Certificate(kept(pem)),
+        CredentialSetting::Federated(file) => Credential::Federated(file.clone()),
+        CredentialSetting::ManagedIdentity(IdentitySetting::Machine(host)) => {
+            Credential::ManagedIdentity(IdentityService::Machine { host: host.clone() })
+        }
+        CredentialSetting::ManagedIdentity(IdentitySetting::App { endpoint, header }) => {
+            Credential::ManagedIdentity(IdentityService::App { endpoint: endpoint.clone(), header: value(header) })
+        }
+    };
     GraphSettings {
         base_url: config.graph.base_url.clone(),
         login_url: config.graph.login_url.clone(),
         tenant: config.tenant.id.clone(),
         client_id: config.tenant.client_id.clone(),
-        secret: Secret::new(config.tenant.client_secret.reveal().unwrap_or_default()),
+        credential,
+        changes: if config.graph.cloud.has_message_delta() { Changes::Delta } else { Changes::Listing },
         timeout: config.graph.timeout,
     }
 }

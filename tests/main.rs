@@ -4,6 +4,7 @@
 mod children;
 mod clients;
 mod completeness;
+mod credentials;
 mod deaths;
 #[cfg(target_os = "linux")]
 mod disk;

@@ -85,12 +85,13 @@ impl World {
             tenant: Tenant {
                 id: "contoso.onmicrosoft.com".into(),
                 client_id: "app".into(),
-                client_secret: SecretSetting::given("secret"),
+                credential: SecretSetting::given("secret").into(),
             },
             graph: GraphAccess {
                 base_url: format!("{}/v1.0", tenant.base_url()),
                 login_url: tenant.base_url(),
                 timeout: Duration::from_secs(2),
+                ..GraphAccess::default()
             },
             mailboxes: BTreeMap::from([(MailboxName::new("invoices"), mailbox)]),
             endpoints: BTreeMap::from([(EndpointName::new("erp"), erp), (EndpointName::new("once"), once)]),

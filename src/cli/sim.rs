@@ -8,10 +8,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use super::{Exit, say};
 use crate::clock::Clock;
-use crate::simulator::{MailboxSeed, Options, Simulator, Tape};
+use crate::simulator::{MailboxSeed, Options, Registered, Simulator, Tape};
 
 /// Which tenant.
 #[derive(Debug, clap::Args)]
@@ -28,6 +30,9 @@ pub struct SimArgs {
     /// The only client that is let in; without it any is.
     #[arg(long, value_name = "ID:SECRET")]
     client: Option<String>,
+    /// A certificate (PEM) that a client may sign in with; with one, other assertions are refused.
+    #[arg(long = "certificate", value_name = "FILE")]
+    certificates: Vec<PathBuf>,
     /// How long a sent draft stays in Drafts, in milliseconds.
     #[arg(long, default_value_t = 300, value_name = "MS")]
     sent_delay: u64,
@@ -51,6 +56,7 @@ pub(super) fn run(args: &SimArgs) -> anyhow::Result<Exit> {
         Some(None) => anyhow::bail!("--client takes ID:SECRET"),
     };
     let tape = args.tape.as_deref().map(tape_at).transpose()?;
+    let certificates = args.certificates.iter().map(|file| certificate(file)).collect::<anyhow::Result<_>>()?;
     super::runtime()?.block_on(async {
         let options = Options {
             listen: args.listen,
@@ -59,6 +65,7 @@ pub(super) fn run(args: &SimArgs) -> anyhow::Result<Exit> {
             mailboxes,
             seed: args.seed,
             client,
+            registered: Registered { certificates, trusts: Vec::new() },
             sent_delay: Duration::from_millis(args.sent_delay),
             ..Options::new(Clock::system())
         };
@@ -83,6 +90,11 @@ fn tape_at(path: &Path) -> anyhow::Result<Tape> {
             tracing::error!(%error, path = %path.display(), "the tape lacks a call");
         }
     }))
+}
+
+fn certificate(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let found = CertificateDer::from_pem_file(file);
+    Ok(found.with_context(|| format!("{} holds no certificate in PEM", file.display()))?.to_vec())
 }
 
 fn seed_of(mailbox: &str) -> anyhow::Result<MailboxSeed> {

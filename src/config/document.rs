@@ -130,6 +130,17 @@ impl<'a> Section<'a> {
         flag
     }
 
+    /// `true`; anything else is complained of, for leaving the key out says the same as `false`.
+    pub fn is_true(&self, document: &mut Document<'_>, key: &str) -> bool {
+        match self.flag(document, key) {
+            Some(false) => {
+                document.error(&self.span_of(key), format!("`{key} = false`{} says nothing; leave it out", self.within()));
+                false
+            }
+            flag => flag.is_some(),
+        }
+    }
+
     /// A whole number.
     pub fn count(&self, document: &mut Document<'_>, key: &str) -> Option<u32> {
         let value = self.get(key)?;

@@ -3,11 +3,13 @@
 //! Every problem is reported with its place, not only the first. Secrets are read here, from the environment or from
 //! files, and never shown; the file itself cannot hold one. Nothing here calls anybody.
 
+mod cloud;
 mod document;
 mod endpoint;
 mod problem;
 mod read;
 mod secret;
+mod tenant;
 mod values;
 
 #[cfg(test)]
@@ -18,8 +20,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use cloud::Cloud;
 pub use problem::{Problem, Severity};
 pub use secret::{SecretSetting, SecretSource};
+pub use tenant::{CredentialSetting, IdentitySetting, Tenant};
 
 use crate::ids::{EndpointName, MailboxName};
 
@@ -44,20 +48,11 @@ pub struct Config {
     pub warnings: Vec<Problem>,
 }
 
-/// Whose mailboxes they are, and who we are there.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Tenant {
-    /// The tenant's id or one of its domains.
-    pub id: String,
-    /// The application's id.
-    pub client_id: String,
-    /// The application's secret.
-    pub client_secret: SecretSetting,
-}
-
 /// Where Graph is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GraphAccess {
+    /// Which of Microsoft's clouds.
+    pub cloud: Cloud,
     /// With the version: `https://graph.microsoft.com/v1.0`.
     pub base_url: String,
     /// `https://login.microsoftonline.com`.
@@ -208,13 +203,17 @@ pub struct Web {
     pub public_url: Option<String>,
 }
 
+impl GraphAccess {
+    /// A cloud's own addresses.
+    pub fn of(cloud: Cloud) -> Self {
+        let (base_url, login_url) = (cloud.base_url().to_owned(), cloud.login_url().to_owned());
+        Self { cloud, base_url, login_url, timeout: Duration::from_secs(30) }
+    }
+}
+
 impl Default for GraphAccess {
     fn default() -> Self {
-        Self {
-            base_url: "https://graph.microsoft.com/v1.0".to_owned(),
-            login_url: "https://login.microsoftonline.com".to_owned(),
-            timeout: Duration::from_secs(30),
-        }
+        Self::of(Cloud::default())
     }
 }
 
@@ -296,7 +295,11 @@ impl Config {
     /// # Errors
     /// The secrets that have none, with their places.
     pub fn require_secrets(&self) -> Result<(), Vec<Problem>> {
-        let missing: Vec<Problem> = std::iter::once(&self.tenant.client_secret)
+        let missing: Vec<Problem> = self
+            .tenant
+            .credential
+            .secret()
+            .into_iter()
             .chain(self.endpoints.values().flat_map(EndpointConfig::secrets))
             .filter_map(SecretSetting::missing)
             .map(|problem| Problem { severity: Severity::Error, ..problem })

@@ -11,11 +11,10 @@ use super::document::{Document, Section};
 use super::problem::Problem;
 use super::secret::{SecretSetting, SecretSource};
 use super::values::{duration, is_mail_address};
-use super::{BrakeSetting, Config, EndpointConfig, GraphAccess, MailboxConfig, ReplyBudget, Severity, Tenant, Web};
+use super::{BrakeSetting, Cloud, Config, EndpointConfig, GraphAccess, MailboxConfig, ReplyBudget, Severity, Web};
 use crate::ids::{EndpointName, MailboxName};
 use crate::outgoing::service_url;
 
-const NOT_YET: &str = "is not in this version";
 /// Largest configuration that is read.
 const FILE_MAX: u64 = 1_000_000;
 
@@ -65,7 +64,7 @@ fn parent(path: &Path) -> PathBuf {
 
 pub(super) struct Reader<'a> {
     pub document: Document<'a>,
-    environment: &'a dyn Fn(&str) -> Option<String>,
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
     pub dir: PathBuf,
 }
 
@@ -74,7 +73,8 @@ impl<'a> Reader<'a> {
     fn config(&mut self, root: &Section<'a>) -> Option<Config> {
         root.know(&mut self.document, &["tenant", "graph", "mailbox", "endpoint", "state", "web"]);
         if root.get("tenant").is_none() {
-            self.document.error(&(0..0), "the table [tenant] is missing; it needs id, client_id and client_secret");
+            self.document
+                .error(&(0..0), "the table [tenant] is missing; it needs id, client_id and a credential such as client_secret");
         }
         let tenant = root.section(&mut self.document, "tenant").and_then(|section| self.tenant(&section));
         let graph = root.section(&mut self.document, "graph").map_or_else(GraphAccess::default, |section| self.graph(&section));
@@ -89,34 +89,16 @@ impl<'a> Reader<'a> {
         Some(Config { file: PathBuf::new(), tenant: tenant?, graph, mailboxes, endpoints, state, web, warnings: Vec::new() })
     }
 
-    fn tenant(&mut self, section: &Section<'a>) -> Option<Tenant> {
-        let document = &mut self.document;
-        section.know(document, &["id", "client_id", "client_secret", "certificate", "managed_identity"]);
-        let (id, client_id) = (section.required(document, "id"), section.required(document, "client_id"));
-        for key in ["certificate", "managed_identity"] {
-            if section.get(key).is_some() {
-                document.error(&section.span_of(key), format!("`{key}` {NOT_YET}; use client_secret = {{ env = \"…\" }}"));
-            }
-        }
-        let other = section.get("certificate").or(section.get("managed_identity")).is_some();
-        if section.get("client_secret").is_none() && !other {
-            document.error(
-                &section.span,
-                "`client_secret` is missing in [tenant]; write client_secret = { env = \"POSTROOM_CLIENT_SECRET\" }",
-            );
-        }
-        let client_secret = self.secret(section, "client_secret");
-        Some(Tenant { id: id?, client_id: client_id?, client_secret: client_secret? })
-    }
-
     fn graph(&mut self, section: &Section<'a>) -> GraphAccess {
         let document = &mut self.document;
-        section.know(document, &["base_url", "login_url", "timeout"]);
+        section.know(document, &["cloud", "base_url", "login_url", "timeout"]);
+        let cloud = section.parsed(document, "cloud", Cloud::named).unwrap_or_default();
         let mut url = |key| section.parsed(document, key, |text| service_url(text).map(|_| text.to_owned()));
         let (base_url, login_url) = (url("base_url"), url("login_url"));
         let timeout = section.parsed(document, "timeout", duration);
-        let default = GraphAccess::default();
+        let default = GraphAccess::of(cloud);
         GraphAccess {
+            cloud,
             base_url: base_url.unwrap_or(default.base_url),
             login_url: login_url.unwrap_or(default.login_url),
             timeout: timeout.unwrap_or(default.timeout),

@@ -83,14 +83,11 @@ fn a_whole_file_is_read_as_it_is_written() {
         panic!("basic")
     };
     assert_eq!((user.as_str(), password.reveal()), ("postroom", Some("value of CRM_PASSWORD")));
-    assert_eq!(config.tenant.client_secret.reveal(), Some("value of POSTROOM_CLIENT_SECRET"));
+    let CredentialSetting::Secret { secret, ends: None } = config.tenant.credential.clone() else { panic!("a client secret") };
+    assert_eq!(secret.reveal(), Some("value of POSTROOM_CLIENT_SECRET"));
     let expected = Config {
         file: base.join("postroom.toml"),
-        tenant: Tenant {
-            id: "contoso.onmicrosoft.com".into(),
-            client_id: "0d7f".into(),
-            client_secret: config.tenant.client_secret.clone(),
-        },
+        tenant: Tenant { id: "contoso.onmicrosoft.com".into(), client_id: "0d7f".into(), credential: secret.into() },
         graph: GraphAccess { base_url: "http://127.0.0.1:9000/v1.0".into(), ..GraphAccess::default() },
         mailboxes: BTreeMap::from([(
             MailboxName::new("invoices"),
@@ -199,12 +196,101 @@ fn a_secret_that_is_not_set_is_a_warning_until_something_runs() {
     assert_eq!(shown(&dir, &required), [problem.replace("warning: ", ""), file.to_owned()]);
 }
 
+fn tenant(dir: &tempfile::TempDir, lines: &str, environment: &[(&str, &str)]) -> Result<Tenant, Vec<String>> {
+    let file = dir.path().join("postroom.toml");
+    fs::write(&file, format!("[tenant]\nid = \"t\"\n{lines}\n")).unwrap();
+    let look = |name: &str| environment.iter().find(|(own, _)| *own == name).map(|(_, value)| (*value).to_owned());
+    Config::read(&file, &look).map(|config| config.tenant).map_err(|problems| shown(dir, &problems))
+}
+
 #[test]
-fn what_is_not_in_this_version_says_so() {
+fn each_credential_is_read_as_it_is_written() {
     let dir = folder();
-    let text = "[tenant]\nid = \"t\"\nclient_id = \"c\"\nmanaged_identity = true\n";
-    let expected = "postroom.toml:4:20  `managed_identity` is not in this version; use client_secret = { env = \"…\" }";
-    assert_eq!(read(&dir, text).unwrap_err(), [expected]);
+    fs::write(dir.path().join("app.pem"), "PEM").unwrap();
+    let read = |lines: &str, environment: &[(&str, &str)]| {
+        let tenant = tenant(&dir, lines, environment).unwrap();
+        (tenant.client_id, tenant.credential)
+    };
+    let named = |credential| ("c".to_owned(), credential);
+    let nobody = |credential| (String::new(), credential);
+    let (_, secret) =
+        read("client_id = \"c\"\nclient_secret = { env = \"S\" }\nclient_secret_ends = \"2027-01-31\"", &[("S", "s")]);
+    let CredentialSetting::Secret { ends, .. } = secret else { panic!("a client secret") };
+    assert_eq!(ends, Some(jiff::civil::date(2027, 1, 31)));
+    let (_, certificate) = read("client_id = \"c\"\ncertificate = { file = \"app.pem\" }", &[]);
+    let CredentialSetting::Certificate(pem) = certificate else { panic!("a certificate") };
+    assert_eq!((pem.reveal(), &pem.source), (Some("PEM"), &SecretSource::File(dir.path().join("app.pem"))));
+    let file = read("client_id = \"c\"\nworkload_identity = { file = \"token\" }", &[]);
+    assert_eq!(file, named(CredentialSetting::Federated(dir.path().join("token"))));
+    let file = read("client_id = \"c\"\nworkload_identity = true", &[("AZURE_FEDERATED_TOKEN_FILE", "/var/token")]);
+    assert_eq!(file, named(CredentialSetting::Federated("/var/token".into())));
+    let machine = |host: &str| CredentialSetting::ManagedIdentity(IdentitySetting::Machine(host.to_owned()));
+    assert_eq!(read("managed_identity = true", &[]), nobody(machine("http://169.254.169.254")));
+    let host = [("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:9000")];
+    assert_eq!(read("client_id = \"c\"\nmanaged_identity = true", &host), named(machine("http://127.0.0.1:9000")));
+    let app = [("IDENTITY_ENDPOINT", "http://127.0.0.1:41/msi/token"), ("IDENTITY_HEADER", "h")];
+    let (_, app) = read("managed_identity = true", &app);
+    let CredentialSetting::ManagedIdentity(IdentitySetting::App { endpoint, header }) = app else { panic!("an app's identity") };
+    assert_eq!((endpoint.as_str(), header.reveal()), ("http://127.0.0.1:41/msi/token", Some("h")));
+}
+
+#[test]
+fn a_credential_that_cannot_be_used_says_what_to_write() {
+    let dir = folder();
+    fs::write(dir.path().join("app.pem"), "PEM").unwrap();
+    let wrong = |lines: &str| tenant(&dir, lines, &[("S", "s")]).unwrap_err();
+    assert_eq!(
+        wrong("client_id = \"c\""),
+        [
+            "postroom.toml:1:1  `client_secret` is missing in [tenant]; write client_secret = { env = \"POSTROOM_CLIENT_SECRET\" }, or one of certificate, workload_identity and managed_identity"
+        ]
+    );
+    assert_eq!(
+        wrong("client_id = \"c\"\nmanaged_identity = true\nclient_secret = { env = \"S\" }"),
+        ["postroom.toml:4:20  `client_secret` and `managed_identity` in [tenant] exclude each other; keep the one that is used"]
+    );
+    assert_eq!(
+        wrong("certificate = { file = \"app.pem\" }\nclient_secret_ends = \"2027-01-31\""),
+        [
+            "postroom.toml:1:1  `client_id` is missing in [tenant]",
+            "postroom.toml:4:22  `client_secret_ends` in [tenant] goes with `client_secret`; a certificate says itself when it ends",
+        ]
+    );
+    assert_eq!(
+        wrong("client_id = \"c\"\nworkload_identity = true"),
+        [
+            "postroom.toml:4:21  the environment variable AZURE_FEDERATED_TOKEN_FILE is not set; write workload_identity = { file = \"PATH\" }"
+        ]
+    );
+    assert_eq!(
+        wrong("client_id = \"c\"\nmanaged_identity = false"),
+        ["postroom.toml:4:20  `managed_identity = false` in [tenant] says nothing; leave it out"]
+    );
+    assert_eq!(
+        wrong("client_id = \"c\"\nclient_secret = { env = \"S\" }\nclient_secret_ends = \"soon\""),
+        ["postroom.toml:5:22  `client_secret_ends` in [tenant]: `soon` is no day like 2027-01-31"]
+    );
+}
+
+#[test]
+fn a_cloud_brings_its_own_hosts_and_what_is_written_beside_it_counts_more() {
+    let dir = folder();
+    let graph = |lines: &str| read(&dir, &format!("{MINIMAL}[graph]\n{lines}\n")).map(|config| config.graph);
+    let hosts = |name: &str| {
+        let graph = graph(&format!("cloud = \"{name}\"")).unwrap();
+        (graph.base_url, graph.login_url, graph.cloud.has_message_delta())
+    };
+    let expected = |base: &str, login: &str, delta| (base.to_owned(), login.to_owned(), delta);
+    let global = expected("https://graph.microsoft.com/v1.0", "https://login.microsoftonline.com", true);
+    assert_eq!(hosts("global"), global);
+    let china = expected("https://microsoftgraph.chinacloudapi.cn/v1.0", "https://login.chinacloudapi.cn", false);
+    assert_eq!(hosts("china"), china);
+    assert_eq!(hosts("usgov"), expected("https://graph.microsoft.us/v1.0", "https://login.microsoftonline.us", true));
+    assert_eq!(hosts("usgov-dod"), expected("https://dod-graph.microsoft.us/v1.0", "https://login.microsoftonline.us", true));
+    let written = graph("cloud = \"china\"\nbase_url = \"http://127.0.0.1:9/v1.0\"").unwrap();
+    assert_eq!(written, GraphAccess { base_url: "http://127.0.0.1:9/v1.0".into(), ..GraphAccess::of(Cloud::China) });
+    let told = "postroom.toml:6:9  `cloud` in [graph]: `germany` is no cloud; there are `global`, `china`, `usgov`, `usgov-dod`";
+    assert_eq!(graph("cloud = \"germany\"").unwrap_err(), [told]);
 }
 
 #[test]
@@ -305,6 +391,6 @@ fn a_file_that_is_no_toml_or_not_there_says_so() {
     assert_eq!(shown(&dir, &missing), [expected]);
     assert_eq!(
         read(&dir, "").unwrap_err(),
-        ["postroom.toml:1:1  the table [tenant] is missing; it needs id, client_id and client_secret"]
+        ["postroom.toml:1:1  the table [tenant] is missing; it needs id, client_id and a credential such as client_secret"]
     );
 }

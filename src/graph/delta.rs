@@ -5,6 +5,7 @@ use reqwest::header::HeaderName;
 
 use super::error::{ErrorKind, GraphError};
 use super::mailbox::Mailbox;
+use super::settings::Changes;
 use super::wire::{ENVELOPE_SELECT, Page, WireMessage};
 use crate::ids::{FolderId, MessageId};
 use crate::mail::Envelope;
@@ -12,11 +13,12 @@ use crate::verdict::Verdict;
 
 const DELTA: &str = "GET /mailFolders/{id}/messages/delta";
 const ENVELOPE: &str = "GET /messages/{id}";
-const PAGE_SIZE: &str = "odata.maxpagesize=100";
+/// Entries on a page; fewer where a page of so many is more than the service can put together in time, or than we take.
+const PAGE_SIZES: [&str; 2] = ["odata.maxpagesize=100", "odata.maxpagesize=10"];
 /// Largest page: Exchange takes headers of up to 256 KB a message, and all of a page's headers come with it.
-const PAGE_BYTES_MAX: usize = 64_000_000;
+pub(super) const PAGE_BYTES_MAX: usize = 64_000_000;
 /// Entries a page may hold whatever was asked for.
-const ENTRIES_MAX: usize = 2000;
+pub(super) const ENTRIES_MAX: usize = 2000;
 
 /// One page of changes. Its messages may have been seen before: Graph repeats itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +41,9 @@ impl Mailbox {
     /// [`ErrorKind::CursorLost`] when the round must start again without a cursor: the service forgot it, or it was made
     /// under another base URL.
     pub async fn delta_page(&self, folder: &FolderId, folder_path: &str, cursor: Option<&str>) -> Result<DeltaPage, GraphError> {
+        if self.changes() == Changes::Listing {
+            return self.listed_page(folder, folder_path, cursor).await;
+        }
         let mut call = self.read(DELTA, &["mailFolders", folder.as_str(), "messages", "delta"])?;
         match cursor {
             // The options of the first call are part of every later link.
@@ -46,15 +51,22 @@ impl Mailbox {
             Some(cursor) => call.url = self.stored(cursor)?,
         }
         call.answer_max = PAGE_BYTES_MAX;
-        let call = call.header(HeaderName::from_static("prefer"), PAGE_SIZE);
-        let page: Page<WireMessage> = self.json(&self.make(&call).await.map_err(|error| cursor_lost(error, cursor))?)?;
+        let [large, small] = PAGE_SIZES.map(|size| call.clone().header(HeaderName::from_static("prefer"), size));
+        let answer = match self.make(&large).await {
+            Err(error) if error.kind == ErrorKind::TooLarge || error.status == Some(504) => self.make(&small).await,
+            answer => answer,
+        };
+        let page: Page<WireMessage> = self.json(&answer.map_err(|error| cursor_lost(error, cursor))?)?;
         let (next, more) = match (page.next_link, page.delta_link) {
             (Some(next), _) => (next, true),
             (None, Some(delta)) => (delta, false),
             (None, None) => return Err(self.error(ErrorKind::BadAnswer, Verdict::Retry, DELTA, "the page has no link to go on")),
         };
         // A foreign link is refused now, not when the page is already recorded.
-        self.link(DELTA, &next)?;
+        let url = self.link(DELTA, &next)?;
+        if more && url == call.url {
+            return Err(self.error(ErrorKind::BadAnswer, Verdict::Retry, DELTA, "the page leads to itself"));
+        }
         let (envelopes, removed) = self.sort(page.value, folder_path).await?;
         Ok(DeltaPage { envelopes, removed, next, more })
     }
@@ -75,9 +87,6 @@ impl Mailbox {
         }
         let (mut envelopes, mut removed): (Vec<Envelope>, Vec<MessageId>) = (Vec::new(), Vec::new());
         for entry in last_of_each(entries) {
-            if entry.id.is_empty() {
-                return Err(self.error(ErrorKind::BadAnswer, Verdict::Retry, DELTA, "an entry of the page has no id"));
-            }
             let id = MessageId::new(entry.id.clone());
             if entry.removed.is_some() {
                 removed.push(id);

@@ -7,12 +7,22 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
+use super::advice::advice;
 use super::redact::redact;
 use super::request::Effect;
 use crate::verdict::Verdict;
 
 /// Wait after `ErrorExceededMessageLimit`, whose window is a day and whose answer names no time.
 const SEND_QUOTA_WAIT: Duration = Duration::from_hours(1);
+
+/// Codes that say a delta cursor is dead.
+const CURSOR_LOST: [&str; 4] =
+    ["SyncStateNotFound", "resyncRequired", "resyncChangesApplyDifferences", "resyncChangesUploadDifferences"];
+
+/// Codes that say the address is no mailbox we can use.
+const NO_MAILBOX: [&str; 4] = ["MailboxNotEnabledForRESTAPI", "ErrorInvalidUser", "ResourceNotFound", "Request_ResourceNotFound"];
 
 /// The kind of a [`GraphError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +88,10 @@ pub(super) struct Refusal {
     pub message: String,
     pub retry_after: Option<Duration>,
     pub request_id: Option<String>,
+    /// What Graph wants the next token to prove.
+    pub claims: Option<Value>,
+    /// The status of a service behind Graph, where only the message tells it.
+    pub inner_status: Option<u16>,
 }
 
 impl GraphError {
@@ -160,32 +174,34 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 fn meaning(effect: Effect, refusal: &Refusal) -> (ErrorKind, Verdict) {
     let code = refusal.code.as_deref().unwrap_or_default();
-    let is = |other: &str| code.eq_ignore_ascii_case(other);
-    let no_mailbox =
-        is("MailboxNotEnabledForRESTAPI") || is("ErrorInvalidUser") || is("ResourceNotFound") || is("Request_ResourceNotFound");
+    let is = |others: &[&str]| others.iter().any(|other| code.eq_ignore_ascii_case(other));
     let wait = refusal.retry_after.map(Verdict::RetryAfter);
     // The read failed or the effect is in doubt.
     let unclear = if effect == Effect::Read { Verdict::Retry } else { Verdict::Unknown };
-    if is("ErrorExceededMessageLimit") {
+    // A send that conflicts may conflict with its own earlier effect.
+    let conflict = (ErrorKind::Conflict, if effect == Effect::Sends { Verdict::Unknown } else { Verdict::Retry });
+    let throttled = (ErrorKind::Throttled, wait.unwrap_or(Verdict::Retry));
+    if is(&["ErrorExceededMessageLimit"]) {
         return (ErrorKind::Throttled, wait.unwrap_or(Verdict::RetryAfter(SEND_QUOTA_WAIT)));
     }
-    if (400..=410).contains(&refusal.status) && effect == Effect::Read && (is("SyncStateNotFound") || is("resyncRequired")) {
+    if (400..=410).contains(&refusal.status) && effect == Effect::Read && is(&CURSOR_LOST) {
         return (ErrorKind::CursorLost, Verdict::Never);
     }
-    match refusal.status {
+    match refusal.inner_status.unwrap_or(refusal.status) {
+        400 if is(&["ErrorDuplicateTransactionId"]) => conflict,
+        400 if is(&["temporarily_unavailable"]) => (ErrorKind::Unavailable, unclear),
         401 => (ErrorKind::SignIn, Verdict::Never),
         403 => (ErrorKind::Forbidden, Verdict::Never),
-        404 if no_mailbox => (ErrorKind::Forbidden, Verdict::Never),
+        404 if is(&NO_MAILBOX) => (ErrorKind::Forbidden, Verdict::Never),
         404 | 410 => (ErrorKind::Gone, Verdict::Never),
         408 => (ErrorKind::TimedOut, unclear),
-        // A send that conflicts may conflict with its own earlier effect.
-        409 | 412 | 423 if effect == Effect::Sends => (ErrorKind::Conflict, Verdict::Unknown),
-        409 | 412 | 423 => (ErrorKind::Conflict, Verdict::Retry),
+        409 | 412 | 423 => conflict,
         413 => (ErrorKind::TooLarge, Verdict::Never),
-        429 => (ErrorKind::Throttled, wait.unwrap_or(Verdict::Retry)),
-        503 | 504 if matches!(effect, Effect::Read | Effect::Repeatable) && wait.is_some() => {
-            (ErrorKind::Throttled, wait.unwrap_or(unclear))
-        }
+        // Of a batch: the call it waited for failed, and it was not begun.
+        424 => (ErrorKind::Unavailable, Verdict::Retry),
+        429 | 509 => throttled,
+        503 | 504 if matches!(effect, Effect::Read | Effect::Repeatable) && wait.is_some() => throttled,
+        507 => (ErrorKind::Refused, Verdict::Never),
         500 | 502.. => (ErrorKind::Unavailable, unclear),
         _ if effect == Effect::Sends && refusal.status < 400 => (ErrorKind::BadAnswer, Verdict::Unknown),
         _ => (ErrorKind::Refused, Verdict::Never),
@@ -208,30 +224,14 @@ impl fmt::Display for GraphError {
             write!(f, "{code}: ")?;
         }
         f.write_str(&self.message)?;
-        if let Some(advice) = self.advice() {
-            write!(f, "; {advice}")?;
+        // What makes no sense was not sent, and its message says what would.
+        if self.kind != ErrorKind::Refused || self.status.is_some() {
+            write!(f, "; {}", advice(self.kind, self.verdict, self.code.as_deref()))?;
         }
         if let Some(request_id) = &self.request_id {
             write!(f, " (request-id {request_id})")?;
         }
         Ok(())
-    }
-}
-
-impl GraphError {
-    fn advice(&self) -> Option<&'static str> {
-        Some(match self.kind {
-            ErrorKind::SignIn if self.verdict == Verdict::Never => "check tenant, client_id and the client secret under [tenant]",
-            ErrorKind::Forbidden => {
-                "check the address, the application's Mail permissions and its access policy for this mailbox"
-            }
-            ErrorKind::Settings => "correct the configuration",
-            ErrorKind::Gone => "it was moved or deleted meanwhile",
-            ErrorKind::CursorLost => "the folder is read again from the start",
-            ErrorKind::ForeignLink => "only the configured base_url is called; check base_url",
-            _ if self.verdict == Verdict::Unknown => "it may have happened: look before any repeat",
-            _ => return None,
-        })
     }
 }
 

@@ -13,11 +13,14 @@ use super::error::{ErrorKind, GraphError};
 use super::folders::FolderCache;
 use super::gate::Gate;
 use super::request::{Answer, Call, Effect, JSON_MAX, OpenCall};
-use super::settings::GraphSettings;
+use super::settings::{Changes, GraphSettings};
 use super::transport::Transport;
 use super::wire::Page;
 use crate::clock::Clock;
 use crate::verdict::Verdict;
+
+/// Longest link that is followed or stored; Graph's have some kilobytes.
+const LINK_MAX: usize = 32_000;
 
 /// A tenant's Graph. Cheap to clone; clones share token, connections and gates.
 #[derive(Clone)]
@@ -43,6 +46,11 @@ impl Graph {
     /// Gets a token, so that wrong credentials show at the start and not at the first message.
     pub async fn sign_in(&self) -> Result<(), GraphError> {
         self.transport.sign_in().await
+    }
+
+    /// That the client secret or certificate ends soon, in words; from 30 days before.
+    pub fn ends_soon(&self) -> Option<String> {
+        self.transport.ends_soon()
     }
 }
 
@@ -110,6 +118,11 @@ impl Mailbox {
         self.transport.send_open(&self.address, &self.gate, call, body).await
     }
 
+    /// How it is found out what changed.
+    pub(super) fn changes(&self) -> Changes {
+        self.transport.changes()
+    }
+
     /// Whether an address is on the host of the configured service.
     pub(super) fn is_our_origin(&self, url: &Url) -> bool {
         self.transport.is_our_origin(url)
@@ -145,6 +158,10 @@ impl Mailbox {
     /// A link from an answer, to be followed as it stands. That it leads to the configured service is checked here and
     /// again when it is called.
     pub(super) fn link(&self, call: &'static str, link: &str) -> Result<Url, GraphError> {
+        if link.len() > LINK_MAX {
+            let told = format!("a link in the answer has {} bytes, more than {LINK_MAX}", link.len());
+            return Err(self.error(ErrorKind::BadAnswer, Verdict::Retry, call, &told));
+        }
         let url = Url::parse(link).ok().filter(|url| self.transport.is_ours(url));
         url.ok_or_else(|| {
             let host = Url::parse(link).map_or_else(|_| "no URL".to_owned(), |url| url.origin().ascii_serialization());

@@ -5,13 +5,18 @@
 //! the next step to whoever keeps the journal. (One exception is no repeat: a call refused with 401 goes out once more
 //! under a fresh token.)
 
+mod advice;
+mod assertion;
 mod attach;
+mod credential;
 mod delta;
 mod drafts;
 mod error;
+mod expiry;
 mod folders;
 mod gate;
 mod lease;
+mod listing;
 mod mailbox;
 mod messages;
 mod received;
@@ -19,6 +24,7 @@ mod redact;
 mod request;
 mod sent;
 mod settings;
+mod sign_in;
 mod token;
 mod transport;
 mod wire;
@@ -27,6 +33,7 @@ mod wire;
 mod stories;
 
 pub use attach::{UPLOAD_MIN, UploadUrl};
+pub use credential::{Credential, IdentityService, Kept};
 pub use delta::DeltaPage;
 pub use drafts::{Draft, DraftAttachment, DraftRef, Marked};
 pub use error::{ErrorKind, GraphError};
@@ -35,4 +42,4 @@ pub use lease::OurFolder;
 pub use mailbox::{Graph, Mailbox};
 pub use messages::{FollowUp, MessageState, Patch};
 pub use sent::{SentCopy, Writer};
-pub use settings::GraphSettings;
+pub use settings::{Changes, GraphSettings};

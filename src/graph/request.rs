@@ -3,9 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use jiff::Timestamp;
-use reqwest::header::{HeaderMap, HeaderName};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::{Method, Url};
 use serde::Deserialize;
 use serde_json::Value;
@@ -63,8 +65,17 @@ pub(super) struct Answer {
 impl Answer {
     pub fn json<T: for<'de> Deserialize<'de>>(&self) -> Result<T, GraphError> {
         serde_json::from_slice(&self.body).map_err(|why| {
-            GraphError::bad_answer(self.call, self.effect, &format!("the answer is not what Graph promises: {why}"))
+            let told = format!("the answer is not what Graph promises: {}", self.disguised().unwrap_or_else(|| why.to_string()));
+            GraphError::bad_answer(self.call, self.effect, &told)
         })
+    }
+
+    /// The error that an answer holds although its status says success.
+    fn disguised(&self) -> Option<String> {
+        let envelope: Value = serde_json::from_slice(&self.body).ok()?;
+        let error = envelope.get("error")?;
+        let message = error.get("message").and_then(Value::as_str).map(first_line).unwrap_or_default();
+        Some(format!("it holds the error {}: {message}", innermost_code(error)?))
     }
 }
 
@@ -80,13 +91,42 @@ pub(super) fn refusal(status: u16, headers: &HeaderMap, body: &[u8], now: Timest
         Some(error) => (innermost_code(error), error.get("message").and_then(Value::as_str).map(first_line)),
         None => (None, None),
     };
+    let claims = headers.get_all(WWW_AUTHENTICATE).iter().find_map(challenge);
+    let inner_status = message.as_deref().filter(|_| code.as_deref() == Some("ExtensionError")).and_then(inner_status);
     Refusal {
         status,
-        code,
+        code: if claims.is_some() { Some("insufficient_claims".to_owned()) } else { code },
         message: message.filter(|text| !text.is_empty()).unwrap_or_else(|| "the answer has no explanation".to_owned()),
         retry_after: retry_after(headers, now),
         request_id: header("request-id").or_else(|| header("x-ms-request-id")),
+        claims,
+        inner_status,
     }
+}
+
+/// `Operation: Create; Exception: [Status Code: Forbidden; Reason: …]`: the status of the service that Graph asked.
+fn inner_status(message: &str) -> Option<u16> {
+    const NAMES: [(&str, u16); 9] = [
+        ("BadRequest", 400),
+        ("Unauthorized", 401),
+        ("Forbidden", 403),
+        ("NotFound", 404),
+        ("Conflict", 409),
+        ("TooManyRequests", 429),
+        ("InternalServerError", 500),
+        ("ServiceUnavailable", 503),
+        ("GatewayTimeout", 504),
+    ];
+    let name = message.split_once("[Status Code: ")?.1.split([';', ']']).next()?;
+    NAMES.iter().find(|(own, _)| *own == name).map(|(_, status)| *status)
+}
+
+/// What a 401 wants the next token to prove: `Bearer …, error="insufficient_claims", claims="<base64 of JSON>"`.
+fn challenge(header: &HeaderValue) -> Option<Value> {
+    let text = header.to_str().ok()?;
+    let claims = text.split_once("claims=\"")?.1.split('"').next()?;
+    let json = STANDARD.decode(claims).or_else(|_| URL_SAFE_NO_PAD.decode(claims.trim_end_matches('='))).ok()?;
+    serde_json::from_slice(&json).ok().filter(Value::is_object)
 }
 
 /// The outermost code, unless it only says that an inner one knows better.

@@ -1,11 +1,13 @@
 //! What the engine must know to reach a tenant.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use reqwest::Url;
 
+use super::credential::Credential;
 use super::error::GraphError;
-use crate::outgoing::{self, Secret};
+use crate::outgoing;
 
 /// Where Graph is and who we are there.
 #[derive(Clone, Debug)]
@@ -16,12 +18,23 @@ pub struct GraphSettings {
     pub login_url: String,
     /// The tenant's id or one of its domains.
     pub tenant: String,
-    /// The application's id.
+    /// The application's id; of a managed identity its own, or nothing where the machine has but one.
     pub client_id: String,
-    /// The application's client secret.
-    pub secret: Secret,
+    /// How we prove who we are.
+    pub credential: Credential,
+    /// How it is found out what changed in a folder.
+    pub changes: Changes,
     /// Limit of one call, and as long again for a mailbox that is closed; a message's content may take four times as long.
     pub timeout: Duration,
+}
+
+/// How it is found out what changed in a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changes {
+    /// By delta queries.
+    Delta,
+    /// By listing what was received lately, where the cloud has no delta queries for messages.
+    Listing,
 }
 
 /// An address that a bearer token or a client secret may be sent to: https, or http to this machine.
@@ -31,4 +44,14 @@ pub(super) fn service_url(key: &str, text: &str) -> Result<Url, GraphError> {
         return Err(GraphError::settings(format!("{key} must be scheme, host and path alone")));
     }
     Ok(url)
+}
+
+/// The address of an identity service: like other services', or plain http to a link-local address, where the platform keeps it.
+pub(super) fn identity_url(text: &str) -> Result<Url, GraphError> {
+    let link_local = Url::parse(text).ok().filter(|url| {
+        let address = url.host_str().and_then(|host| host.parse::<Ipv4Addr>().ok());
+        url.scheme() == "http" && url.username().is_empty() && address.is_some_and(|address| address.is_link_local())
+    });
+    let url = link_local.map_or_else(|| outgoing::service_url(text), Ok);
+    url.map_err(|why| GraphError::settings(format!("the managed identity's address: {why}")))
 }

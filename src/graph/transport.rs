@@ -6,13 +6,14 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Method, Response, Url};
+use serde_json::Value;
 use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::error::{ErrorKind, GraphError};
 use super::gate::Gate;
 use super::request::{Answer, Call, Effect, OpenCall, RequestIds, refusal};
-use super::settings::{GraphSettings, service_url};
+use super::settings::{Changes, GraphSettings, service_url};
 use super::token::{Token, Tokens};
 use crate::clock::Clock;
 use crate::verdict::Verdict;
@@ -32,6 +33,7 @@ pub(super) struct Transport {
     clock: Clock,
     timeout: Duration,
     ids: RequestIds,
+    changes: Changes,
 }
 
 /// Why an answer's body could not be read.
@@ -40,17 +42,33 @@ pub(super) enum ReadFailure {
     Broken(reqwest::Error),
 }
 
+/// A call that failed, and what Graph wants the next token to prove.
+struct Failed {
+    error: GraphError,
+    claims: Option<Value>,
+}
+
+impl From<GraphError> for Failed {
+    fn from(error: GraphError) -> Self {
+        Self { error, claims: None }
+    }
+}
+
 impl Transport {
     pub fn new(settings: &GraphSettings, clock: Clock) -> Result<Self, GraphError> {
         let base = service_url("[graph] base_url", &settings.base_url)?;
         let login = service_url("[graph] login_url", &settings.login_url)?;
         let http = client(&base, &login)?;
         let tokens = Tokens::new(settings, [&login, &base], http.clone(), clock.clone())?;
-        Ok(Self { http, base, tokens, clock, timeout: settings.timeout, ids: RequestIds::new() })
+        Ok(Self { http, base, tokens, clock, timeout: settings.timeout, ids: RequestIds::new(), changes: settings.changes })
     }
 
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    pub fn changes(&self) -> Changes {
+        self.changes
     }
 
     pub fn timeout(&self) -> Duration {
@@ -61,6 +79,11 @@ impl Transport {
     pub async fn sign_in(&self) -> Result<(), GraphError> {
         self.tokens.forgive().await;
         self.tokens.current().await.map(drop)
+    }
+
+    /// That the credential ends soon, in words.
+    pub fn ends_soon(&self) -> Option<String> {
+        self.tokens.ends_soon()
     }
 
     /// The address of a path below the base URL.
@@ -127,16 +150,16 @@ impl Transport {
         let token = self.tokens.current().await?;
         match self.attempt(gate, call, &token).await {
             // Refused before anything happened: the same call may go out under a fresh token, once.
-            Err(refused) if refused.status == Some(401) => {
-                self.tokens.forget(&token).await;
-                self.attempt(gate, call, &self.tokens.current().await?).await
+            Err(Failed { error, claims }) if error.status == Some(401) => {
+                self.tokens.forget(&token, claims).await;
+                self.attempt(gate, call, &self.tokens.current().await?).await.map_err(|failed| failed.error)
             }
-            done => done,
+            done => done.map_err(|failed| failed.error),
         }
     }
 
-    async fn attempt(&self, gate: &Gate, call: &Call, token: &Token) -> Result<Answer, GraphError> {
-        let broken = |error| GraphError::transport(call.name, call.effect, error);
+    async fn attempt(&self, gate: &Gate, call: &Call, token: &Token) -> Result<Answer, Failed> {
+        let broken = |error| Failed::from(GraphError::transport(call.name, call.effect, error));
         let mut response = self.request(call, token).send().await.map_err(broken)?;
         let status = response.status();
         let span = tracing::Span::current();
@@ -154,7 +177,8 @@ impl Transport {
             if let Some(wait) = wait.filter(|_| !quota_spent) {
                 gate.close(&self.clock, wait);
             }
-            return Err(GraphError::refused(call.name, call.effect, told));
+            let claims = told.claims.clone();
+            return Err(Failed { error: GraphError::refused(call.name, call.effect, told), claims });
         }
         let answer = |body| Answer { call: call.name, effect: call.effect, body };
         if call.answer_max == 0 {
@@ -167,7 +191,7 @@ impl Transport {
             Err(ReadFailure::TooLarge) => {
                 let verdict = if call.effect == Effect::Read { Verdict::Never } else { Verdict::Unknown };
                 let told = format!("the answer is longer than {} bytes", call.answer_max);
-                Err(GraphError::new(ErrorKind::TooLarge, verdict, call.name, &told))
+                Err(GraphError::new(ErrorKind::TooLarge, verdict, call.name, &told).into())
             }
         }
     }

@@ -1,10 +1,11 @@
 //! Graph's JSON as it stands on the wire, and what becomes of it.
 //!
-//! Every field is optional: a listing may leave out any of them, and null is common.
+//! Nearly every field is optional: a listing may leave out any of them, and null is common.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::error::GraphError;
@@ -22,6 +23,9 @@ receivedDateTime,sentDateTime,importance,categories,flag,hasAttachments,conversa
 pub(super) const STATE_SELECT: &str =
     "id,parentFolderId,categories,isRead,flag,importance,isDraft,changeKey,conversationId,internetMessageId";
 
+/// Longest id that is taken; Exchange's have up to some 200 bytes.
+const ID_MAX: usize = 2_000;
+
 /// One page of a listing or of a delta round.
 #[derive(Deserialize)]
 pub(super) struct Page<T> {
@@ -36,6 +40,7 @@ pub(super) struct Page<T> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireFolder {
+    #[serde(deserialize_with = "id")]
     pub id: String,
     #[serde(default)]
     pub display_name: Option<String>,
@@ -43,10 +48,11 @@ pub(super) struct WireFolder {
     pub single_value_extended_properties: Option<Vec<WireProperty>>,
 }
 
-/// Graph's `message`.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+/// Graph's `message`. The id alone must be there.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct WireMessage {
+    #[serde(deserialize_with = "id")]
     pub id: String,
     #[serde(rename = "@odata.etag")]
     pub etag: Option<String>,
@@ -152,7 +158,7 @@ impl WireMessage {
     /// The state; `None` when the answer lacks what a state must have.
     fn into_state(self) -> Option<MessageState> {
         Some(MessageState {
-            id: MessageId::new(Some(self.id).filter(|id| !id.is_empty())?),
+            id: MessageId::new(self.id),
             folder: FolderId::new(self.parent_folder_id?),
             categories: self.categories.unwrap_or_default(),
             is_read: self.is_read.unwrap_or(false),
@@ -167,12 +173,21 @@ impl WireMessage {
     }
 }
 
+/// An id that can stand in an address: there, not empty, and not endless.
+pub(super) fn id<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    let id = String::deserialize(value)?;
+    match id.len() {
+        1..=ID_MAX => Ok(id),
+        length => Err(D::Error::custom(format!("an id has from 1 to {ID_MAX} bytes, not {length}"))),
+    }
+}
+
 /// The state of the message that an answer holds.
 pub(super) fn state(answer: &Answer) -> Result<MessageState, GraphError> {
     let message: WireMessage = answer.json()?;
-    message.into_state().ok_or_else(|| {
-        GraphError::bad_answer(answer.call, answer.effect, "the answer holds no message with id and parentFolderId")
-    })
+    message
+        .into_state()
+        .ok_or_else(|| GraphError::bad_answer(answer.call, answer.effect, "the answer holds no message with its parentFolderId"))
 }
 
 fn address(recipient: WireRecipient) -> Option<Address> {

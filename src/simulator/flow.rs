@@ -15,7 +15,7 @@ use super::luck::Coming;
 use super::routes::{self, Lens, Route, Visit};
 use super::server::World;
 use super::state::Tenant;
-use super::{door, sign_in};
+use super::{door, identity, sign_in};
 use crate::clock::Clock;
 
 /// The most bytes of any request: a whole mail through the door.
@@ -45,6 +45,8 @@ pub(crate) async fn answer(
         ["sim", rest @ ..] => door::answer(&mut world.tenant(), &call, rest),
         [directory, "oauth2", "v2.0", "token"] if call.method == "POST" => token(&world, &connection, &call, directory).await,
         [directory, "v2.0", ".well-known", "openid-configuration"] => sign_in::discovery(&call, directory),
+        ["metadata", "identity", "oauth2", "token"] if call.method == "GET" => identity::of_machine(&mut world.tenant(), &call),
+        ["msi", "token"] if call.method == "GET" => identity::of_app(&mut world.tenant(), &call),
         ["api", "v2.0", ..] => {
             let mut tenant = world.tenant();
             let result = routes::put_upload(&mut tenant, &call);

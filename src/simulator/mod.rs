@@ -6,11 +6,13 @@
 //! Not here: subscriptions, calendars, contacts, files, `$search`, directory, delegated sign-in.
 
 mod agenda;
+mod assertion;
 mod door;
 mod faults;
 mod filter;
 mod flow;
 mod http;
+mod identity;
 mod ledger;
 mod luck;
 mod mail_in;
@@ -28,6 +30,7 @@ mod stories;
 mod tape;
 mod transport;
 
+pub use assertion::{Registered, Trust};
 pub use luck::{Chance, Span};
 pub use moods::{Moods, SecondSend, Throttle};
 pub use people::{Deed, Habit};

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::agenda::Agenda;
+use super::assertion::Registered;
 use super::door;
 use super::faults::{FaultTable, GRAPH_OPERATIONS};
 use super::flow;
@@ -57,6 +58,10 @@ pub struct Options {
     pub seed: u64,
     /// The application (id, secret) that may sign in; `None` lets any in.
     pub client: Option<(String, String)>,
+    /// The certificates and issuers that the application is known by.
+    pub registered: Registered,
+    /// What App Service's identity service, at `/msi/token`, wants to see as `X-IDENTITY-HEADER`.
+    pub identity_header: String,
     /// How long a sent draft stays a draft before it moves to Sent Items.
     pub sent_delay: Duration,
     /// What becomes of mail to addresses of our own domains that have no mailbox here.
@@ -86,6 +91,8 @@ impl Options {
             mailboxes: Vec::new(),
             seed: 1,
             client: None,
+            registered: Registered::default(),
+            identity_header: "simulated".to_owned(),
             sent_delay: Duration::from_millis(300),
             strangers: Strangers::Bounce,
             token_lifetime: Duration::from_secs(3599),
@@ -253,6 +260,8 @@ fn tenant_of(options: Options) -> Result<Tenant, SimulatorError> {
         mailboxes: BTreeMap::new(),
         tokens: HashMap::new(),
         client: options.client,
+        registered: options.registered,
+        identity_header: options.identity_header,
         token_lifetime: options.token_lifetime,
         sent_delay: options.sent_delay,
         strangers: options.strangers,

@@ -1,6 +1,6 @@
 //! The sign-in service: client credentials, discovery, and the check of bearer tokens.
 //!
-//! Not here: verification of client assertions (any is taken when no client is named), delegated flows.
+//! Assertions are verified where a client is named or anything is registered; else any is taken. Not here: delegated flows.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -10,15 +10,17 @@ use sha2::{Digest, Sha256};
 use super::http::{Answer, Call, GraphError, Plus, percent_decode};
 use super::state::Tenant;
 
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
 /// A refusal of the sign-in service.
-struct Denied {
+pub(super) struct Denied {
     status: u16,
     error: &'static str,
     number: u32,
     text: String,
 }
 
-fn denied(status: u16, error: &'static str, number: u32, text: impl Into<String>) -> Denied {
+pub(super) fn denied(status: u16, error: &'static str, number: u32, text: impl Into<String>) -> Denied {
     Denied { status, error, number, text: text.into() }
 }
 
@@ -77,44 +79,45 @@ fn grant(tenant: &mut Tenant, call: &Call, directory: &str) -> Result<Answer, De
         let text = format!("The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid.");
         return Err(denied(400, "invalid_scope", 1_002_012, text));
     }
-    check_secret(tenant, &form, &client)?;
+    let endpoint = format!("{}/{directory}/oauth2/v2.0/token", call.base);
+    check_client(tenant, &form, &client, &endpoint)?;
     let lifetime = tenant.token_lifetime.as_secs();
     let token = issue(tenant, &client, directory);
     let body = json!({"token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": token});
     Ok(Answer::json(200, body).with("cache-control", "no-store, no-cache"))
 }
 
-fn check_secret(tenant: &Tenant, form: &Form, client: &str) -> Result<(), Denied> {
-    let secret = form.secret();
-    let asserted = form.get("client_assertion").is_some_and(|assertion| !assertion.is_empty());
-    if let Some((id, wanted)) = &tenant.client {
-        if !client.eq_ignore_ascii_case(id) {
-            let text = format!("Application with identifier '{client}' was not found in the directory.");
-            return Err(denied(400, "unauthorized_client", 700_016, text));
-        }
-        if secret.is_some_and(|secret| secret != wanted) {
-            let text = format!(
-                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{client}'."
-            );
-            return Err(denied(401, "invalid_client", 7_000_215, text));
-        }
-        if asserted && secret.is_none() {
-            return Err(denied(
-                401,
-                "invalid_client",
-                700_027,
-                "The certificate used to sign the client assertion is not registered on application.",
-            ));
-        }
+fn check_client(tenant: &Tenant, form: &Form, client: &str, endpoint: &str) -> Result<(), Denied> {
+    let secret = form.secret().filter(|secret| !secret.is_empty());
+    if tenant.client.as_ref().is_some_and(|(id, _)| !client.eq_ignore_ascii_case(id)) {
+        let text = format!("Application with identifier '{client}' was not found in the directory.");
+        return Err(denied(400, "unauthorized_client", 700_016, text));
     }
-    if secret.is_none_or(str::is_empty) && !asserted {
+    if let (Some(secret), Some((_, wanted))) = (secret, &tenant.client)
+        && secret != wanted
+    {
+        let text = format!(
+            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{client}'."
+        );
+        return Err(denied(401, "invalid_client", 7_000_215, text));
+    }
+    if secret.is_some() {
+        return Ok(());
+    }
+    let Some(assertion) = form.get("client_assertion").filter(|assertion| !assertion.is_empty()) else {
         let text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
         return Err(denied(401, "invalid_client", 7_000_218, text));
+    };
+    if tenant.client.is_none() && tenant.registered.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    if form.get("client_assertion_type") != Some(JWT_BEARER) {
+        return Err(denied(400, "invalid_request", 90_014, format!("The field 'client_assertion_type' must be '{JWT_BEARER}'.")));
+    }
+    tenant.registered.check(assertion, client, endpoint, tenant.clock.now())
 }
 
-fn issue(tenant: &mut Tenant, client: &str, directory: &str) -> String {
+pub(super) fn issue(tenant: &mut Tenant, client: &str, directory: &str) -> String {
     let now = tenant.clock.now();
     let ends = now.checked_add(jiff::SignedDuration::try_from(tenant.token_lifetime).unwrap_or_default()).unwrap_or(now);
     let (id, object) = (tenant.names.guid(), tenant.names.guid());
@@ -159,7 +162,7 @@ pub(crate) fn discovery(call: &Call, directory: &str) -> Answer {
         200,
         json!({
             "token_endpoint": format!("{login}/oauth2/v2.0/token"),
-            "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+            "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
             "jwks_uri": format!("{login}/discovery/v2.0/keys"),
             "issuer": format!("{login}/v2.0"),
             "authorization_endpoint": format!("{login}/oauth2/v2.0/authorize"),

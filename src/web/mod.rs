@@ -32,6 +32,8 @@ pub struct Console {
     pub rules: Arc<dyn Fn() -> Vec<RulesLine> + Send + Sync>,
     /// Mailboxes that are only looked at, each with the reason, asked at every page.
     pub leases: Arc<dyn Fn() -> Vec<(MailboxName, String)> + Send + Sync>,
+    /// That the credential for Graph ends soon, asked at every page.
+    pub credential: Arc<dyn Fn() -> Option<String> + Send + Sync>,
     /// The time.
     pub clock: Clock,
 }

@@ -63,6 +63,7 @@ pub(super) async fn overview(console: &Console) -> Result<String, PageError> {
         .chain((console.leases)().into_iter().map(|(mailbox, why)| {
             context! { mailbox => mailbox.to_string(), folder => "is only looked at:", trouble => why }
         }))
+        .chain((console.credential)().map(|why| context! { mailbox => "Signing in:", folder => "", trouble => why }))
         .collect();
     let mut audits = Vec::new();
     for mailbox in console.health.mailboxes() {

@@ -275,7 +275,7 @@ fn configuration(dir: &Path, tenant: &Simulator, receiver: &Receiver) -> Config 
         tenant: Tenant {
             id: "contoso.onmicrosoft.com".into(),
             client_id: "app".into(),
-            client_secret: SecretSetting::given("secret"),
+            credential: SecretSetting::given("secret").into(),
         },
         graph: GraphAccess {
             base_url: format!("{}/v1.0", tenant.base_url()),

@@ -1,6 +1,9 @@
 //! Calls to a scripted service on this machine: what goes out, and what each kind of trouble comes to.
 #![allow(clippy::unwrap_used)]
 
+mod errors;
+pub(super) mod identity;
+mod mutated;
 mod scripted;
 
 use std::time::Duration;
@@ -17,13 +20,17 @@ use crate::plan::Importance;
 use crate::verdict::Verdict;
 use scripted::{Reply, Scripted};
 
+/// `{"access_token":{"xms_cc":{"values":["cp1"]}}}` in a form.
+const CAPABILITY: &str = "%7B%22access_token%22%3A%7B%22xms_cc%22%3A%7B%22values%22%3A%5B%22cp1%22%5D%7D%7D%7D";
+
 fn settings(base: &str) -> GraphSettings {
     GraphSettings {
         base_url: format!("{base}/v1.0"),
         login_url: base.to_owned(),
         tenant: "contoso.onmicrosoft.com".into(),
         client_id: "postroom".into(),
-        secret: Secret::new("hunter2"),
+        credential: Credential::Secret { secret: Kept::Given(Secret::new("hunter2")), ends: None },
+        changes: Changes::Delta,
         timeout: Duration::from_secs(5),
     }
 }
@@ -63,7 +70,10 @@ async fn every_call_bears_token_request_id_and_immutable_ids() {
     let [token, get] = &service.requests()[..] else { panic!("two requests") };
     assert_eq!(token.line, "POST /contoso.onmicrosoft.com/oauth2/v2.0/token HTTP/1.1");
     let scope = service.base.replace(':', "%3A").replace('/', "%2F") + "%2F.default";
-    assert_eq!(token.body, format!("client_id=postroom&client_secret=hunter2&grant_type=client_credentials&scope={scope}"));
+    assert_eq!(
+        token.body,
+        format!("client_id=postroom&client_secret=hunter2&grant_type=client_credentials&scope={scope}&claims={CAPABILITY}")
+    );
     let select = "id,parentFolderId,categories,isRead,flag,importance,isDraft,changeKey,conversationId,internetMessageId";
     assert_eq!(get.line, format!("GET /v1.0/users/invoices@contoso.com/messages/AAk%2F=?$select={select} HTTP/1.1"));
     assert_eq!(get.header("authorization"), Some("Bearer token-1"));
@@ -107,7 +117,7 @@ async fn wrong_credentials_are_told_without_the_secret() {
     let graph = Graph::new(&settings(&service.base), clock()).unwrap();
     let error = graph.sign_in().await.unwrap_err();
     let expected = "POST /{tenant}/oauth2/v2.0/token: 401 invalid_client: AADSTS7000215: `***` is wrong.; \
-                    check tenant, client_id and the client secret under [tenant]";
+                    check the credential under [tenant] (has it ended, is it the application's?) and this machine's clock";
     assert_eq!(error.to_string(), expected);
     // The failure stands for a moment: a crowd of callers does not ask again.
     assert!(graph.mailbox("invoices@contoso.com").state(&MessageId::new("m1")).await.unwrap_err().is_configuration());

@@ -12,6 +12,8 @@ use tokio::task::JoinHandle;
 pub enum Reply {
     /// Status, further header lines, body.
     Answer(u16, String, String),
+    /// Status and a body that need not be text.
+    Bytes(u16, Vec<u8>),
     /// The connection is cut after the request was read.
     Cut,
 }
@@ -32,7 +34,7 @@ impl Reply {
     pub fn header(self, name: &str, value: &str) -> Self {
         match self {
             Self::Answer(status, headers, body) => Self::Answer(status, format!("{headers}{name}: {value}\r\n"), body),
-            Self::Cut => Self::Cut,
+            other => other,
         }
     }
 }
@@ -53,6 +55,9 @@ impl Request {
     }
 }
 
+/// What answers a request.
+pub type Answering = Box<dyn FnMut(&Request) -> Reply + Send>;
+
 pub struct Scripted {
     pub base: String,
     script: Arc<Mutex<VecDeque<Reply>>>,
@@ -62,12 +67,19 @@ pub struct Scripted {
 
 impl Scripted {
     pub async fn start(replies: Vec<Reply>) -> Self {
+        let script = Arc::new(Mutex::new(VecDeque::from(replies)));
+        let next = Arc::clone(&script);
+        let pop = move |_: &Request| next.lock().unwrap().pop_front().unwrap_or_else(|| Reply::error(599, "NotScripted"));
+        Self { script, ..Self::answering(|_| Box::new(pop)).await }
+    }
+
+    /// Answers by the request; `answering` is told where it is asked.
+    pub async fn answering(answering: impl FnOnce(&str) -> Answering) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let script = Arc::new(Mutex::new(VecDeque::from(replies)));
         let seen = Arc::<Mutex<Vec<Request>>>::default();
-        let serving = tokio::spawn(serve(listener, Arc::clone(&script), Arc::clone(&seen)));
-        Self { base, script, seen, serving }
+        let serving = tokio::spawn(serve(listener, answering(&base), Arc::clone(&seen)));
+        Self { base, script: Arc::default(), seen, serving }
     }
 
     /// Signs in first.
@@ -91,17 +103,20 @@ impl Scripted {
     }
 }
 
-async fn serve(listener: TcpListener, script: Arc<Mutex<VecDeque<Reply>>>, seen: Arc<Mutex<Vec<Request>>>) {
+async fn serve(listener: TcpListener, mut answering: Answering, seen: Arc<Mutex<Vec<Request>>>) {
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();
         let Some(request) = read(&mut stream).await else { continue };
+        let reply = answering(&request);
         seen.lock().unwrap().push(request);
-        let reply = script.lock().unwrap().pop_front().unwrap_or_else(|| Reply::error(599, "NotScripted"));
-        if let Reply::Answer(status, headers, body) = reply {
-            let answer =
-                format!("HTTP/1.1 {status} X\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n{body}", body.len());
-            stream.write_all(answer.as_bytes()).await.unwrap();
-        }
+        let (head, body) = match reply {
+            Reply::Answer(status, headers, body) => (format!("{status} X\r\n{headers}"), body.into_bytes()),
+            Reply::Bytes(status, body) => (format!("{status} X\r\n"), body),
+            Reply::Cut => continue,
+        };
+        let head = format!("HTTP/1.1 {head}connection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+        // Who has read enough may hang up.
+        let _ = stream.write_all(&[head.as_bytes(), &body].concat()).await;
     }
 }
 

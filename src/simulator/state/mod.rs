@@ -20,6 +20,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::agenda::Agenda;
+use super::assertion::Registered;
 use super::faults::FaultTable;
 use super::ledger::Ledger;
 use super::luck::Comings;
@@ -41,6 +42,9 @@ pub(crate) struct Tenant {
     pub tokens: HashMap<String, Timestamp>,
     /// The one application that may sign in (id, secret); `None` lets any in.
     pub client: Option<(String, String)>,
+    pub registered: Registered,
+    /// What App Service's identity service wants to see.
+    pub identity_header: String,
     pub token_lifetime: Duration,
     pub sent_delay: Duration,
     pub strangers: Strangers,

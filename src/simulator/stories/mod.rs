@@ -1,6 +1,7 @@
 //! Stories told to the tenant over real HTTP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::needless_pass_by_value)]
 
+mod asserting;
 mod changes;
 mod drafts;
 mod faults;
