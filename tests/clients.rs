@@ -24,10 +24,13 @@ struct Sim {
 }
 
 impl Sim {
-    fn start() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+    /// Lets in who knows the secret of the scripts, or signs with this certificate.
+    fn start(dir: tempfile::TempDir, certificate: &Path) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_postroom"))
             .args(["sim", "--mailbox", "invoices@contoso.com", "--mailbox", "support@contoso.com", "--tls", "127.0.0.1:0"])
+            .args(["--client", "00000000-0000-0000-0000-00000000c11e:a secret"])
+            .arg("--certificate")
+            .arg(certificate)
             .arg("--authority")
             .arg(dir.path().join("authority.pem"))
             .arg("--tape")
@@ -83,9 +86,11 @@ fn judged(script: &str, steps: usize) {
     if !installed(&python) || !installed(&modules) {
         return;
     }
-    let sim = Sim::start();
-    let (authority, certificate) = (sim.file("authority.pem"), sim.file("certificate.pem"));
-    run(&python, &["tests/clients/certificate.py".as_ref(), certificate.as_os_str()], &authority);
+    let dir = tempfile::tempdir().unwrap();
+    let certificate = dir.path().join("certificate.pem");
+    run(&python, &["tests/clients/certificate.py".as_ref(), certificate.as_os_str()], &certificate);
+    let sim = Sim::start(dir, &certificate);
+    let authority = sim.file("authority.pem");
     let told = run(&program, &[script.as_ref(), sim.url.as_ref(), authority.as_os_str(), certificate.as_os_str()], &authority);
     eprintln!("{script}\n{told}");
     assert_eq!(told.lines().filter(|line| line.starts_with("ok  ")).count(), steps, "{told}");
