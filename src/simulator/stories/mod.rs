@@ -1,16 +1,23 @@
 //! Stories told to the tenant over real HTTP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::needless_pass_by_value)]
 
+mod access;
 mod changes;
 mod drafts;
 mod faults;
+mod hook;
+mod looking;
 mod luck;
 mod moods;
 mod people;
 mod reading;
 mod receiving;
+mod rich;
 mod sending;
+mod settings;
 mod signing_in;
+mod subscriptions;
+mod tolerance;
 
 use std::time::Duration;
 
@@ -68,6 +75,11 @@ impl Stage {
         let reply: Value = reply.json().await.unwrap();
         let token = reply["access_token"].as_str().unwrap().to_owned();
         Self { simulator, http, token }
+    }
+
+    /// The client's access token.
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     pub async fn begin() -> Self {
