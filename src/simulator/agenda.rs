@@ -1,4 +1,4 @@
-//! What the tenant does later by its own clock: transport of mail, reports that come back, deeds of people.
+//! What the tenant does later by its own clock: transport of mail, reports that come back, deeds of people, reminders.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +15,11 @@ pub(crate) enum Errand {
     Transport(Submitted),
     Report(Report),
     Deed(DueDeed),
+    /// A subscription is to be reauthorized before its authorization ends at that time.
+    Reauthorize {
+        subscription: String,
+        until: Timestamp,
+    },
 }
 
 /// Everything to do, by when it is due and then by when it was taken on.

@@ -3,6 +3,9 @@
 //! A person's words on a message, below `/sim/mailboxes/{address}/messages/{id}`: `POST …/move` with `{"folder"}`, `POST …/reply` with
 //! `{"body"}`, `POST …/send` of a draft, `POST …/purge`, `PATCH` with what Graph's PATCH takes (`categories`, `isRead` …; of a draft also
 //! `body`), `DELETE`.
+//!
+//! Subscriptions: `GET /sim/subscriptions`, `POST /sim/subscriptions/{id}/lifecycle` with `{"event"}`. What the application may do:
+//! `GET /sim/access`, `PATCH` with `{"roles"?, "granted"?, "mailboxes"?}`; tokens that were given before say what they said.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +14,10 @@ use serde_json::{Map, Value, json};
 use super::http::{Answer, Call, GraphError};
 use super::ledger::Cause;
 use super::people::Person;
+use super::permissions::{Access, Granted};
 use super::shape::time;
 use super::state::{Key, Mailbox, Refusal, Tenant};
+use super::subscriptions::{self, Lifecycle, Subscription};
 use super::transport;
 
 fn problem(status: u16, text: impl Into<String>) -> Answer {
@@ -34,9 +39,71 @@ pub(crate) fn answer(tenant: &mut Tenant, call: &Call, path: &[&str]) -> Answer 
             Err(error) => problem(400, format!("the body is no JSON: {error}")),
         },
         ("GET", ["mailboxes"]) => Answer::json(200, json!(tenant.mailboxes.keys().collect::<Vec<_>>())),
+        ("GET", ["subscriptions"]) => show_subscriptions(tenant),
+        ("POST", ["subscriptions", id, "lifecycle"]) => lifecycle(tenant, call, id),
+        ("GET", ["access"]) => Answer::json(200, show_access(&tenant.access)),
+        ("PATCH", ["access"]) => match change_access(&tenant.access, &call.body) {
+            Ok(access) => {
+                tenant.access = access;
+                Answer::json(200, show_access(&tenant.access))
+            }
+            Err(why) => problem(400, why),
+        },
         (_, ["mailboxes", address, rest @ ..]) => of_mailbox(tenant, call, address, rest),
-        _ => problem(404, "there is no such door; see /sim/mailboxes/{address}, /sim/ledger, /sim/requests, /sim/faults"),
+        _ => problem(
+            404,
+            "there is no such door; see /sim/mailboxes/{address}, /sim/ledger, /sim/requests, /sim/faults, /sim/subscriptions, /sim/access",
+        ),
     }
+}
+
+fn show_subscriptions(tenant: &Tenant) -> Answer {
+    let all: Vec<Value> = tenant.subscriptions.all().map(Subscription::show).collect();
+    let (waiting, delivered, lost) = tenant.subscriptions.post.counts();
+    Answer::json(200, json!({"subscriptions": all, "waiting": waiting, "delivered": delivered, "lost": lost}))
+}
+
+fn lifecycle(tenant: &mut Tenant, call: &Call, id: &str) -> Answer {
+    let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+    let word = body["event"].as_str().unwrap_or_default();
+    let Some((_, event)) = Lifecycle::ALL.iter().find(|(own, _)| own.eq_ignore_ascii_case(word)) else {
+        let known: Vec<&str> = Lifecycle::ALL.iter().map(|(word, _)| *word).collect();
+        return problem(400, format!("\"event\" must be one of {}", known.join(" ")));
+    };
+    match subscriptions::tell_lifecycle(tenant, id, *event) {
+        Some(()) => Answer::empty(204),
+        None => problem(404, format!("there is no subscription {id}")),
+    }
+}
+
+fn show_access(access: &Access) -> Value {
+    let granted = if access.granted == Granted::InToken { "token" } else { "exchange" };
+    json!({"roles": access.roles, "granted": granted, "mailboxes": access.mailboxes})
+}
+
+fn change_access(access: &Access, body: &[u8]) -> Result<Access, String> {
+    let body: Value = serde_json::from_slice(body).map_err(|error| format!("the body is no JSON: {error}"))?;
+    let list = |name: &str| {
+        let wrong = || format!("\"{name}\" must be a list of texts, not {}", body[name]);
+        let texts = body[name].as_array().ok_or_else(wrong)?.iter().map(|one| one.as_str().map(str::to_owned));
+        texts.collect::<Option<Vec<String>>>().ok_or_else(wrong)
+    };
+    let mut access = access.clone();
+    if body.get("roles").is_some() {
+        access.roles = list("roles")?;
+    }
+    match body.get("granted").map(|granted| granted.as_str().unwrap_or_default()) {
+        None => {}
+        Some("token") => access.granted = Granted::InToken,
+        Some("exchange") => access.granted = Granted::InExchange,
+        Some(other) => return Err(format!("\"granted\" must be token or exchange, not \"{other}\"")),
+    }
+    match body.get("mailboxes") {
+        None => {}
+        Some(Value::Null) => access.mailboxes = None,
+        Some(_) => access.mailboxes = Some(list("mailboxes")?.iter().map(|address| address.to_lowercase()).collect()),
+    }
+    Ok(access)
 }
 
 fn of_mailbox(tenant: &mut Tenant, call: &Call, address: &str, path: &[&str]) -> Answer {

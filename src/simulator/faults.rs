@@ -1,11 +1,14 @@
 //! Scripted faults: what shall go wrong, at which operation, how often or how probably.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::http::GraphError;
 use super::luck::{Chance, Coming, draw, print_of};
+use super::permissions::{DENIED, OUT_OF_POLICY};
 
-/// The operations of the tenant that a fault can be set on; `any` is every one but `token`.
+/// The operations of the tenant that a fault can be set on; `any` is every call of Graph: all but `token` and `notification`.
 pub(crate) const GRAPH_OPERATIONS: &[&str] = &[
     "token",
     "delta",
@@ -21,8 +24,14 @@ pub(crate) const GRAPH_OPERATIONS: &[&str] = &[
     "create_forward",
     "send",
     "attach",
+    "upload",
     "folder",
     "folder_property",
+    "category",
+    "settings",
+    "translate",
+    "subscription",
+    "notification",
     "any",
 ];
 
@@ -62,6 +71,27 @@ pub(crate) enum Failure {
     DeltaReplay,
     /// A delta query answers an empty page with a `nextLink`.
     EmptyPage,
+    /// What the call makes is not found by its id for `seconds` (default 2).
+    ReplicationLag,
+    /// The right answer under `text/html`.
+    WrongType,
+    /// A notification never comes.
+    Lost,
+    /// It comes twice.
+    Duplicate,
+    /// It comes `seconds` (default 2) late, so that others overtake it.
+    OutOfOrder,
+    /// It comes `seconds` (default 2) before delta queries see the change.
+    Early,
+    /// It has another `clientState` than the subscription.
+    StaleState,
+}
+
+impl Failure {
+    /// Whether it happens to notifications, and to nothing else.
+    fn is_of_notifications(self) -> bool {
+        matches!(self, Self::Lost | Self::Duplicate | Self::OutOfOrder | Self::Early | Self::StaleState)
+    }
 }
 
 /// Every fault by name.
@@ -84,7 +114,11 @@ pub(crate) const FAULTS: &[(&str, Moment, Failure)] = &[
     ("truncated_json", Moment::After, Failure::Truncated),
     ("html_502", Moment::Before, Failure::Html),
     ("401", Moment::Before, Failure::Refusal(401, RetryAfter::Missing)),
+    ("400_sync_state", Moment::Before, Failure::Refusal(400, RetryAfter::Missing)),
+    ("401_insufficient_claims", Moment::Before, Failure::Refusal(401, RetryAfter::Missing)),
     ("403", Moment::Before, Failure::Refusal(403, RetryAfter::Missing)),
+    ("403_raop", Moment::Before, Failure::Refusal(403, RetryAfter::Missing)),
+    ("403_send_as_denied", Moment::Before, Failure::Refusal(403, RetryAfter::Missing)),
     ("404", Moment::Before, Failure::Refusal(404, RetryAfter::Missing)),
     ("409", Moment::Before, Failure::Refusal(409, RetryAfter::Missing)),
     ("410", Moment::Before, Failure::Refusal(410, RetryAfter::Missing)),
@@ -92,6 +126,13 @@ pub(crate) const FAULTS: &[(&str, Moment, Failure)] = &[
     ("index_lag", Moment::After, Failure::IndexLag),
     ("delta_replay", Moment::After, Failure::DeltaReplay),
     ("empty_page", Moment::After, Failure::EmptyPage),
+    ("replication_lag", Moment::After, Failure::ReplicationLag),
+    ("wrong_content_type", Moment::After, Failure::WrongType),
+    ("lost", Moment::Before, Failure::Lost),
+    ("duplicate", Moment::After, Failure::Duplicate),
+    ("out_of_order", Moment::After, Failure::OutOfOrder),
+    ("early", Moment::After, Failure::Early),
+    ("stale_client_state", Moment::After, Failure::StaleState),
 ];
 
 /// How often a fault strikes.
@@ -136,6 +177,11 @@ impl FaultTable {
         let on = on.ok_or_else(|| format!("\"on\" must be one of {}", self.operations.join(" ")))?;
         let found = FAULTS.iter().find(|(name, ..)| *name == word("fault"));
         let (name, moment, failure) = found.ok_or_else(|| format!("\"fault\" must be one of {}", names().join(" ")))?;
+        if (*on == "notification") != failure.is_of_notifications() {
+            let fitting = FAULTS.iter().filter(|(.., failure)| failure.is_of_notifications() == (*on == "notification"));
+            let fitting: Vec<&str> = fitting.map(|(name, ..)| *name).collect();
+            return Err(format!("\"{name}\" does not happen to \"{on}\": what does is {}", fitting.join(" ")));
+        }
         let fault = Fault {
             on,
             name,
@@ -154,7 +200,7 @@ impl FaultTable {
     /// The first fault that strikes this coming of a call, counted as struck.
     pub fn strike(&mut self, operation: &str, mailbox: Option<&str>, coming: &Coming) -> Option<Fault> {
         let place = self.scripted.iter().position(|fault| {
-            let meant = fault.on == operation || (fault.on == "any" && operation != "token");
+            let meant = fault.on == operation || (fault.on == "any" && !["token", "notification"].contains(&operation));
             let here = fault.mailbox.as_deref().is_none_or(|wanted| mailbox == Some(wanted));
             meant && here && fault.strikes(operation, mailbox, coming)
         })?;
@@ -234,25 +280,43 @@ impl Fault {
     /// Graph's refusal of that status.
     pub fn refusal(&self, status: u16, retry_after: RetryAfter) -> GraphError {
         let (code, message) = match status {
+            403 if self.name == "403_raop" => ("ErrorAccessDenied", OUT_OF_POLICY),
+            403 if self.name == "403_send_as_denied" => ("ErrorSendAsDenied", SEND_AS_DENIED),
             401 => ("InvalidAuthenticationToken", "Lifetime validation failed, the token is expired."),
-            403 => ("ErrorAccessDenied", "Access is denied. Check credentials and try again."),
+            403 => ("ErrorAccessDenied", DENIED),
             404 => ("ErrorItemNotFound", "The specified object was not found in the store."),
-            410 => {
-                ("SyncStateNotFound", "The sync state generation is not found; the changes must be synchronised from the start.")
-            }
+            400 | 410 => ("SyncStateNotFound", SYNC_STATE_NOT_FOUND),
             409 | 412 => ("ErrorIrresolvableConflict", CONFLICT),
             429 => ("ApplicationThrottled", "Application is over its MailboxConcurrency limit."),
             503 => ("serviceNotAvailable", "The service is temporarily unavailable. Please retry later."),
             504 => ("UnknownError", "The gateway did not receive a response in time."),
             _ => ("InternalServerError", "An internal server error occurred. The operation failed."),
         };
-        let error = GraphError::new(status, code, message);
+        let mut error = GraphError::new(status, code, message);
+        if self.name == "401_insufficient_claims" {
+            let claims = STANDARD.encode(r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}"#);
+            error = error.with(
+                "www-authenticate",
+                format!(
+                    "Bearer realm=\"\", authorization_uri=\"https://login.microsoftonline.com/common/oauth2/authorize\", \
+                     error=\"insufficient_claims\", claims=\"{claims}\""
+                ),
+            );
+        }
         match retry_after {
             RetryAfter::Named => error.with("retry-after", self.retry_after_s.unwrap_or(1).to_string()),
             RetryAfter::Missing => error,
         }
     }
 }
+
+/// What Graph says when it does not know a delta token any more.
+pub(crate) const SYNC_STATE_NOT_FOUND: &str =
+    "The sync state generation is not found; the changes must be synchronised from the start.";
+
+/// What Exchange says when the sender is somebody else.
+pub(crate) const SEND_AS_DENIED: &str = "The user account which was used to submit this request does not have the right to send \
+                                         mail on behalf of the specified sending account., Cannot submit message.";
 
 /// What Exchange says when a change key does not match.
 pub(crate) const CONFLICT: &str = "The send or update operation could not be performed because the change key passed in the \

@@ -11,11 +11,11 @@ use tokio::sync::watch;
 
 use super::faults::{Failure, Fault, Moment, RetryAfter};
 use super::http::{Answer, Call, Connection, GraphError, call_of, stopped};
-use super::luck::Coming;
+use super::luck::{Coming, print_of};
 use super::routes::{self, Lens, Route, Visit};
 use super::server::World;
 use super::state::Tenant;
-use super::{door, identity, sign_in};
+use super::{door, identity, permissions, sign_in, subscriptions};
 use crate::clock::Clock;
 
 /// The most bytes of any request: a whole mail through the door.
@@ -47,14 +47,18 @@ pub(crate) async fn answer(
         [directory, "v2.0", ".well-known", "openid-configuration"] => sign_in::discovery(&call, directory),
         ["metadata", "identity", "oauth2", "token"] if call.method == "GET" => identity::of_machine(&mut world.tenant(), &call),
         ["msi", "token"] if call.method == "GET" => identity::of_app(&mut world.tenant(), &call),
-        ["api", "v2.0", ..] => {
-            let mut tenant = world.tenant();
-            let result = routes::put_upload(&mut tenant, &call);
-            finish(&mut tenant, &call, result)
+        [_, "discovery", "v2.0", "keys"] => subscriptions::key_set(&world.tenant()),
+        ["api", "v2.0", ..] => upload(&world, &connection, &call).await,
+        [_, batch] if batch.eq_ignore_ascii_case("$batch") => whole_batch(&world, &call).await,
+        ["v1.0" | "beta", first, ..] if first.eq_ignore_ascii_case("subscriptions") => {
+            subscriptions::answer(&world, &connection, &call).await
         }
-        [_, batch] if batch.eq_ignore_ascii_case("$batch") && call.method == "POST" => whole_batch(&world, &call),
         ["v1.0" | "beta", ..] => graph(&world, &connection, &call).await,
-        _ => Answer::empty(404),
+        _ => {
+            let version = segments.first().copied().unwrap_or_default();
+            let refused = GraphError::bad_request(format!("Invalid version: {version}"));
+            finish(&mut world.tenant(), &call, Err(refused))
+        }
     };
     if let Some(tape) = &world.tape {
         tape.tell(&world.clock, &call, (!connection.is_cut()).then_some(&answer));
@@ -91,6 +95,7 @@ pub(crate) async fn under_fault(
         index_lag_s: (fault.failure == Failure::IndexLag).then_some(fault.seconds.unwrap_or(HANG_S)),
         replays_delta: fault.failure == Failure::DeltaReplay,
         empties_page: fault.failure == Failure::EmptyPage,
+        hides_created_s: (fault.failure == Failure::ReplicationLag).then_some(fault.seconds.unwrap_or(SLOW_S)),
     };
     let done = if fault.moment == Moment::After { perform(lens) } else { Answer::empty(500) };
     match fault.failure {
@@ -120,7 +125,9 @@ pub(crate) async fn under_fault(
         }
         Failure::Truncated => done.truncated(),
         Failure::Html => Answer::bytes(502, "text/html", "<html><head><title>502 Bad Gateway</title></head><body></body></html>"),
-        Failure::IndexLag | Failure::DeltaReplay | Failure::EmptyPage => done,
+        Failure::WrongType => done.mislabelled(),
+        // The rest is seen in the answer itself, or is nothing that happens to a call.
+        _ => done,
     }
 }
 
@@ -143,6 +150,33 @@ async fn token(world: &World, connection: &Connection, call: &Call, directory: &
     under_fault(stage, fault, refuse, |_| sign_in::token(&mut world.tenant(), call, directory)).await
 }
 
+/// A call on an upload address: no token, but it counts against its mailbox.
+async fn upload(world: &World, connection: &Connection, call: &Call) -> Answer {
+    let fault = {
+        let mut tenant = world.tenant();
+        tenant.ledger.count(call.method.as_str(), "/api/v2.0/{uploadUrl}".to_owned());
+        let address = call.segments.get(3).and_then(|user| tenant.mailbox_address(user));
+        let (now, limits, bytes) = (tenant.clock.now(), tenant.limits, call.body.len() as u64);
+        let counted = address.as_ref().and_then(|address| tenant.mailboxes.get_mut(address));
+        if let Some(Err(refused)) = counted.map(|mailbox| mailbox.meter.count(&limits, bytes, now)) {
+            return finish(&mut tenant, call, Err(refused));
+        }
+        // The address of a session differs from run to run, and a part is known by its bytes.
+        let coming = tenant.comings.count_print(print_of(&[b"upload", &call.body]));
+        tenant.faults.strike("upload", address.as_deref(), &coming)
+    };
+    let refuse = |fault: &Fault, status: u16, retry_after: RetryAfter| {
+        finish(&mut world.tenant(), call, Err(fault.refusal(status, retry_after)))
+    };
+    let stage = Stage { clock: &world.clock, stop: &world.stop, connection };
+    under_fault(stage, fault, refuse, |_| {
+        let mut tenant = world.tenant();
+        let result = routes::put_upload(&mut tenant, call);
+        finish(&mut tenant, call, result)
+    })
+    .await
+}
+
 /// A request that counts against its mailbox until it is answered or given up.
 struct InFlight<'a> {
     world: &'a World,
@@ -152,7 +186,7 @@ struct InFlight<'a> {
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         if let Some(mailbox) = self.world.tenant().mailboxes.get_mut(&self.mailbox) {
-            mailbox.in_flight = mailbox.in_flight.saturating_sub(1);
+            mailbox.meter.leave();
         }
     }
 }
@@ -194,38 +228,19 @@ struct Begun {
 /// Counts the call, checks its token, understands it, and takes one of the mailbox's places.
 fn begin(tenant: &mut Tenant, call: &Call, latency: Duration) -> Result<Begun, GraphError> {
     let (route, address) = admit(tenant, call)?;
-    throttle(tenant, &address)?;
-    let limit = tenant.concurrent_max;
+    let (now, limits) = (tenant.clock.now(), tenant.limits);
     let Some(mailbox) = tenant.mailboxes.get_mut(&address) else { return Err(GraphError::item_not_found()) };
-    if limit.is_some_and(|limit| mailbox.in_flight >= limit) {
-        let text = "Application is over its MailboxConcurrency limit.";
-        return Err(GraphError::new(429, "ApplicationThrottled", text).with("retry-after", "10"));
-    }
-    mailbox.in_flight += 1;
+    let brings = ["POST", "PATCH", "PUT"].contains(&call.method.as_str());
+    mailbox.meter.count(&limits, if brings { call.body.len() as u64 } else { 0 }, now)?;
+    mailbox.meter.enter(&limits)?;
     let coming = tenant.comings.count(call);
     let mood = tenant.temper.time("latency", tenant.temper.moods.latency, coming.print());
     tenant.ledger.admit();
     Ok(Begun { route, address, coming, latency: latency + mood })
 }
 
-/// Refuses what is more than the mailbox takes; a refused call counts like any other.
-fn throttle(tenant: &mut Tenant, address: &str) -> Result<(), GraphError> {
-    let Some(limit) = tenant.temper.moods.throttle else { return Ok(()) };
-    let now = tenant.clock.now();
-    let Some(mailbox) = tenant.mailboxes.get_mut(address) else { return Ok(()) };
-    mailbox.calls.push_back(now);
-    while mailbox.calls.front().is_some_and(|call| now.duration_since(*call).unsigned_abs() >= limit.within) {
-        mailbox.calls.pop_front();
-    }
-    if mailbox.calls.len() <= limit.calls {
-        return Ok(());
-    }
-    let wait = limit.retry_after.as_millis().div_ceil(1_000).to_string();
-    let text = "Application is over its MailboxRequests limit.";
-    Err(GraphError::new(429, "ApplicationThrottled", text).with("retry-after", wait))
-}
-
-fn admit(tenant: &mut Tenant, call: &Call) -> Result<(Route, String), GraphError> {
+/// Counts the call and refuses what no operation takes: no token of ours, too much, no length.
+pub(crate) fn let_in(tenant: &mut Tenant, call: &Call) -> Result<(), GraphError> {
     tenant.ledger.count(call.method.as_str(), routes::pattern(&call.segments));
     sign_in::check_bearer(tenant, call)?;
     if call.body.len() > GRAPH_BODY_MAX {
@@ -238,7 +253,19 @@ fn admit(tenant: &mut Tenant, call: &Call) -> Result<(Route, String), GraphError
     {
         return Err(GraphError::new(411, "LengthRequired", "A POST needs Content-Length, be it 0."));
     }
-    if call.segments.get(1).is_some_and(|segment| segment.eq_ignore_ascii_case("me")) {
+    if let Some(name) = call.doubled_option() {
+        let text = format!("Query option '${name}' was specified more than once, but it must be specified at most once.");
+        return Err(GraphError::bad_request(text));
+    }
+    Ok(())
+}
+
+/// Understands the call, and refuses what its bearer may not do.
+fn admit(tenant: &mut Tenant, call: &Call) -> Result<(Route, String), GraphError> {
+    let_in(tenant, call)?;
+    let is_me = |at: usize, word: &str| call.segments.get(at).is_some_and(|segment| segment.eq_ignore_ascii_case(word));
+    // Generated clients leave the second form where their own rewriting is missing.
+    if is_me(1, "me") || (is_me(1, "users") && is_me(2, "me-token-to-replace")) {
         let text = "/me request is only valid with delegated authentication flow.";
         return Err(GraphError::bad_request(text));
     }
@@ -246,11 +273,12 @@ fn admit(tenant: &mut Tenant, call: &Call) -> Result<(Route, String), GraphError
     let address = tenant.mailbox_address(&route.mailbox);
     let unknown = || GraphError::new(404, "ErrorInvalidUser", format!("The requested user '{}' is invalid.", route.mailbox));
     let address = address.ok_or_else(unknown)?;
+    permissions::check(tenant, call, permissions::needed(&route.target), Some(&address))?;
     Ok((route, address))
 }
 
 /// Every answer carries its request's ids.
-fn finish(tenant: &mut Tenant, call: &Call, result: Result<Answer, GraphError>) -> Answer {
+pub(crate) fn finish(tenant: &mut Tenant, call: &Call, result: Result<Answer, GraphError>) -> Answer {
     let request_id = tenant.names.guid();
     let client_id = call.header("client-request-id").unwrap_or(&request_id).to_owned();
     let answer = result.unwrap_or_else(|error| {
@@ -260,43 +288,60 @@ fn finish(tenant: &mut Tenant, call: &Call, result: Result<Answer, GraphError>) 
     answer.with("request-id", request_id).with("client-request-id", client_id)
 }
 
-/// A batch holds one place for all its calls; scripted refusals strike its calls, cuts and delays do not.
-fn whole_batch(world: &World, call: &Call) -> Answer {
-    let mut tenant = world.tenant();
-    tenant.ledger.count("POST", "/v1.0/$batch".to_owned());
-    let items = sign_in::check_bearer(&tenant, call).and_then(|()| routes::batch_items(call));
-    let items = match items {
-        Ok(items) => items,
-        Err(refused) => return finish(&mut tenant, call, Err(refused)),
+/// The calls of a batch one after another, each with its own place at its mailbox; scripted refusals strike them, cuts and delays
+/// do not.
+async fn whole_batch(world: &World, call: &Call) -> Answer {
+    let items = {
+        let mut tenant = world.tenant();
+        let items = let_in(&mut tenant, call).and_then(|()| match call.method.as_str() {
+            "POST" => routes::batch_items(call),
+            _ => Err(GraphError::method_not_allowed()),
+        });
+        match items {
+            Ok(items) => items,
+            Err(refused) => return finish(&mut tenant, call, Err(refused)),
+        }
     };
     let mut answers: Vec<(String, Answer)> = Vec::new();
     for item in items {
-        let failed = |id: &String| answers.iter().any(|(done, answer)| done == id && answer.status >= 400);
+        let failed = |id: &String| answers.iter().any(|(done, answer)| done.eq_ignore_ascii_case(id) && answer.status >= 400);
+        let inner = &item.call;
         let result = if item.depends_on.iter().any(failed) {
             Err(GraphError::new(424, "FailedDependency", "A request that this one depends on has failed."))
+        } else if inner.segments.get(1).is_some_and(|word| word.eq_ignore_ascii_case("subscriptions")) {
+            subscriptions::of_batch(world, inner).await
         } else {
-            one_of_batch(&mut tenant, &item.call)
+            one_of_batch(&mut world.tenant(), inner)
         };
-        answers.push((item.id, finish(&mut tenant, &item.call, result)));
+        let answer = finish(&mut world.tenant(), inner, result);
+        answers.push((item.id, answer));
     }
-    finish(&mut tenant, call, Ok(routes::batch_answer(answers)))
+    finish(&mut world.tenant(), call, Ok(routes::batch_answer(answers)))
+}
+
+/// The refusal that a fault brings to a call of a batch, and when.
+pub(crate) fn struck_in_batch(fault: Option<&Fault>) -> Option<(GraphError, Moment)> {
+    let fault = fault?;
+    match fault.failure {
+        Failure::Refusal(status, retry_after) => Some((fault.refusal(status, retry_after), fault.moment)),
+        _ => None,
+    }
 }
 
 fn one_of_batch(tenant: &mut Tenant, call: &Call) -> Result<Answer, GraphError> {
-    let (route, address) = admit(tenant, call)?;
-    let coming = tenant.comings.count(call);
-    tenant.ledger.admit();
+    let Begun { route, address, coming, .. } = begin(tenant, call, Duration::ZERO)?;
+    // Nobody comes between: the place is taken and given back under one hand.
+    if let Some(mailbox) = tenant.mailboxes.get_mut(&address) {
+        mailbox.meter.leave();
+    }
     let fault = tenant.faults.strike(route.operation, Some(&address), &coming);
-    let refusal = fault.as_ref().and_then(|fault| match fault.failure {
-        Failure::Refusal(status, retry_after) => Some((fault.refusal(status, retry_after), fault.moment)),
-        _ => None,
-    });
-    if let Some((refused, Moment::Before)) = refusal {
+    let struck = struck_in_batch(fault.as_ref());
+    if let Some((refused, Moment::Before)) = struck {
         return Err(refused);
     }
     let mut visit = Visit { tenant, call, address: &address, lens: Lens::default() };
     let result = routes::perform(&mut visit, &route.target);
-    match refusal {
+    match struck {
         Some((refused, _)) => Err(refused),
         None => result,
     }

@@ -129,15 +129,20 @@ impl Comings {
         self.count_with(call, &[])
     }
 
+    /// Counts something that is no call, by its print.
+    pub fn count_print(&mut self, print: u64) -> Coming {
+        let count = self.0.entry(print).or_default();
+        let coming = Coming { call: print, before: *count };
+        *count += 1;
+        coming
+    }
+
     fn count_with(&mut self, call: &Call, body: &[u8]) -> Coming {
         let options = call.options().iter().filter(|(name, _)| name != "deltatoken" && name != "skiptoken");
         let query: Vec<String> = options.map(|(name, value)| format!("{name}={value}")).collect();
         let path = call.segments.join("/");
         let print = print_of(&[call.method.as_str().as_bytes(), path.as_bytes(), query.join("&").as_bytes(), body]);
-        let count = self.0.entry(print).or_default();
-        let coming = Coming { call: print, before: *count };
-        *count += 1;
-        coming
+        self.count_print(print)
     }
 }
 

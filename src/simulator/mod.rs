@@ -3,7 +3,7 @@
 //!
 //! Owns its own reading of Graph's wire format, so that the engine and the tenant are two independent readings of one API.
 //! Never uses the engine's Graph client or its mail parser's wrapper; never touches a disk.
-//! Not here: subscriptions, calendars, contacts, files, `$search`, directory, delegated sign-in.
+//! Not here: calendars, contacts, files, directory, delegated sign-in.
 
 mod agenda;
 mod assertion;
@@ -14,11 +14,13 @@ mod flow;
 mod http;
 mod identity;
 mod ledger;
+mod limits;
 mod luck;
 mod mail_in;
 mod mail_out;
 mod moods;
 mod people;
+mod permissions;
 mod receiver;
 mod routes;
 mod server;
@@ -27,13 +29,17 @@ mod sign_in;
 mod state;
 #[cfg(test)]
 mod stories;
+mod subscriptions;
 mod tape;
 mod transport;
 
 pub use assertion::{Registered, Trust};
+pub use limits::{Limits, Window};
 pub use luck::{Chance, Span};
-pub use moods::{Moods, SecondSend, Throttle};
+pub use moods::{Moods, SecondSend};
 pub use people::{Deed, Habit};
+pub use permissions::{Access, Granted};
 pub use receiver::{AskReply, Received, Receiver, ReceiverOptions};
 pub use server::{MailboxSeed, Options, Simulator, SimulatorError, Strangers};
+pub use subscriptions::Webhooks;
 pub use tape::Tape;

@@ -16,17 +16,6 @@ pub enum SecondSend {
     Always,
 }
 
-/// More calls than these to one mailbox are answered 429, and count all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Throttle {
-    /// So many calls …
-    pub calls: usize,
-    /// … within this time.
-    pub within: Duration,
-    /// What the refusal names as `Retry-After`, in whole seconds.
-    pub retry_after: Duration,
-}
-
 /// How a tenant behaves where Microsoft promises nothing. As it stands by default, it is as kind as Microsoft's pages tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Moods {
@@ -52,8 +41,9 @@ pub struct Moods {
     pub bounces: Chance,
     /// How long after the mail was transported such a report arrives.
     pub bounce_delay: Span,
-    /// More calls than a mailbox takes.
-    pub throttle: Option<Throttle>,
+    /// A message that left a folder and came back to it between two delta rounds is told as removed and nothing else, to those who
+    /// ask for immutable ids, until it is touched again.
+    pub hides_returned: Chance,
 }
 
 /// Moods under a seed.

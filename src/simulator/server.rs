@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,10 +20,13 @@ use super::faults::{FaultTable, GRAPH_OPERATIONS};
 use super::flow;
 use super::http::{Encryption, Serving, stopped};
 use super::ledger::{Cause, Ledger};
+use super::limits::Limits;
 use super::luck::Comings;
 use super::moods::{Moods, Temper};
 use super::people::Habit;
+use super::permissions::Access;
 use super::state::{Mailbox, Names, Tenant};
+use super::subscriptions::{self, Post, Subscriptions, Webhooks};
 use super::tape::Tape;
 use super::transport;
 use crate::clock::Clock;
@@ -70,8 +74,12 @@ pub struct Options {
     pub token_lifetime: Duration,
     /// How long every Graph call takes at least.
     pub latency: Duration,
-    /// How many calls a mailbox takes at once before it answers 429; `None` takes any number. Microsoft: 4.
-    pub concurrent_max: Option<usize>,
+    /// How much a mailbox takes before it answers 429.
+    pub limits: Limits,
+    /// What the application may do, and in which mailboxes.
+    pub access: Access,
+    /// How patiently the endpoints of subscriptions are posted to.
+    pub webhooks: Webhooks,
     /// How it behaves where Microsoft promises nothing.
     pub moods: Moods,
     /// What people do beside the client.
@@ -97,7 +105,9 @@ impl Options {
             strangers: Strangers::Bounce,
             token_lifetime: Duration::from_secs(3599),
             latency: Duration::ZERO,
-            concurrent_max: Some(4),
+            limits: Limits::default(),
+            access: Access::default(),
+            webhooks: Webhooks::default(),
             moods: Moods::default(),
             people: Vec::new(),
             tape: None,
@@ -138,12 +148,36 @@ pub(crate) struct World {
     pub latency: Duration,
     pub tape: Option<Tape>,
     pub stop: watch::Receiver<bool>,
+    pub post: Post,
 }
 
 impl World {
     /// The tenant; never held across a wait.
-    pub fn tenant(&self) -> MutexGuard<'_, Tenant> {
-        self.tenant.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn tenant(&self) -> Held<'_> {
+        Held(self.tenant.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The tenant in one hand. Who lets go of it leaves no change untold: notifications are made before anybody else looks.
+pub(crate) struct Held<'a>(MutexGuard<'a, Tenant>);
+
+impl Deref for Held<'_> {
+    type Target = Tenant;
+
+    fn deref(&self) -> &Tenant {
+        &self.0
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Tenant {
+        &mut self.0
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        subscriptions::collect(&mut self.0);
     }
 }
 
@@ -154,6 +188,7 @@ pub struct Simulator {
     /// The https door and the certificate (PEM) to be trusted there.
     encrypted: Option<(Serving, String)>,
     transport: JoinHandle<()>,
+    post: JoinHandle<()>,
     stop: watch::Sender<bool>,
 }
 
@@ -164,7 +199,7 @@ impl Simulator {
         let (listen, listen_tls) = (options.listen, options.listen_tls);
         let (clock, latency, tape) = (options.clock.clone(), options.latency, options.tape.clone());
         let tenant = Mutex::new(tenant_of(options)?);
-        let world = Arc::new(World { tenant, clock, latency, tape, stop: stopping.clone() });
+        let world = Arc::new(World { tenant, clock, latency, tape, stop: stopping.clone(), post: Post::default() });
         let router = Router::new().fallback(flow::answer).with_state(world.clone());
         let encrypted = match listen_tls {
             None => None,
@@ -175,8 +210,9 @@ impl Simulator {
             }
         };
         let serving = serve(listen, None, router, &stopping).await?;
-        let transport = tokio::spawn(keep_agenda(world.clone(), stopping));
-        Ok(Self { world, serving, encrypted, transport, stop })
+        let transport = tokio::spawn(keep_agenda(world.clone(), stopping.clone()));
+        let post = tokio::spawn(subscriptions::work(world.clone(), stopping));
+        Ok(Self { world, serving, encrypted, transport, post, stop })
     }
 
     /// Where it listens.
@@ -239,15 +275,16 @@ impl Simulator {
         Some(mailbox.mime(key)?.to_vec())
     }
 
-    /// Stops listening, ends open requests and transport; mail not yet transported stays a draft.
+    /// Stops listening, ends open requests, transport and post; mail not yet transported stays a draft.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
         self.serving.join().await;
         if let Some((encrypted, _)) = self.encrypted {
             encrypted.join().await;
         }
-        // It ends by the same signal; it fails only if it panicked, and then there is nothing left to end.
+        // They end by the same signal; one fails only if it panicked, and then there is nothing left to end.
         let _ = self.transport.await;
+        let _ = self.post.await;
     }
 }
 
@@ -265,11 +302,13 @@ fn tenant_of(options: Options) -> Result<Tenant, SimulatorError> {
         token_lifetime: options.token_lifetime,
         sent_delay: options.sent_delay,
         strangers: options.strangers,
-        concurrent_max: options.concurrent_max,
+        limits: options.limits,
+        access: options.access,
         temper: Temper { seed: options.seed, moods: options.moods },
         people: options.people,
         agenda: Agenda::default(),
         faults: FaultTable::new(GRAPH_OPERATIONS),
+        subscriptions: Subscriptions::new(options.webhooks),
         comings: Comings::default(),
         ledger: Ledger::default(),
         clock: options.clock,

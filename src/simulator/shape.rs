@@ -58,7 +58,12 @@ pub(crate) struct View {
     pub properties: Vec<String>,
     pub expands_attachments: bool,
     pub expands_items: bool,
+    /// Bodies are left out.
+    pub hides_content: bool,
 }
+
+/// What a view without content leaves out.
+const CONTENT: [&str; 3] = ["body", "bodyPreview", "uniqueBody"];
 
 impl View {
     /// The view of a call on messages.
@@ -172,7 +177,8 @@ pub(crate) fn message(view: &View, mailbox: &Mailbox, message: &Message) -> Valu
     out.insert("@odata.etag".to_owned(), json!(etag(message.change)));
     out.insert("id".to_owned(), json!(view.id(message)));
     let default = DEFAULT.iter().chain(&FURTHER[..1]).copied().collect();
-    for name in view.select.as_ref().unwrap_or(&default) {
+    let names = view.select.as_ref().unwrap_or(&default).iter();
+    for name in names.filter(|name| !view.hides_content || !CONTENT.contains(name)) {
         if let Some(value) = property(view, mailbox, message, name) {
             out.insert((*name).to_owned(), value);
         }
@@ -276,7 +282,7 @@ pub(crate) fn folder(mailbox: &Mailbox, folder: &Folder) -> Value {
         "displayName": folder.name,
         "parentFolderId": folder.parent.and_then(|parent| mailbox.folder(parent)).map_or(&folder.id, |parent| &parent.id),
         "childFolderCount": mailbox.children(folder.key).count(),
-        "unreadItemCount": mailbox.unread(folder),
+        "unreadItemCount": folder.unread,
         "totalItemCount": folder.items.len(),
         "isHidden": folder.is_hidden,
     })

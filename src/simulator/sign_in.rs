@@ -124,7 +124,7 @@ pub(super) fn issue(tenant: &mut Tenant, client: &str, directory: &str) -> Strin
     let claims = json!({
         "aud": "https://graph.microsoft.com", "iss": format!("https://sts.windows.net/{directory}/"), "appid": client,
         "idtyp": "app", "iat": now.as_second(), "nbf": now.as_second(), "exp": ends.as_second(), "oid": object, "sub": object,
-        "roles": ["Mail.ReadWrite", "Mail.Send"], "tid": directory, "uti": id, "ver": "1.0",
+        "roles": tenant.access.roles_in_token(), "tid": directory, "uti": id, "ver": "1.0",
     });
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let unsigned = format!("{}.{}", part(&json!({"typ": "JWT", "alg": "RS256"})), part(&claims));

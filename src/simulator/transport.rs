@@ -11,6 +11,7 @@ use super::people::{self, Occasion, later};
 use super::routes::{Keep, message_facts};
 use super::server::Strangers;
 use super::state::{ChangeKind, Key, Message, Refusal, Tenant, WellKnown, domain};
+use super::subscriptions;
 
 /// A mail accepted for sending, as it was at that moment.
 #[derive(Clone, Debug)]
@@ -66,6 +67,7 @@ pub(crate) fn run(tenant: &mut Tenant) {
             // A mailbox of the tenant's own sent it: it is there.
             Errand::Report(report) => drop(deliver(tenant, &report.mailbox, &report.raw, &cause())),
             Errand::Deed(deed) => people::act(tenant, &deed),
+            Errand::Reauthorize { subscription, until } => subscriptions::remind(tenant, &subscription, until),
         }
     }
 }

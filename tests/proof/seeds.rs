@@ -74,7 +74,7 @@ fn around(seed: u64, dice: &mut Dice) -> Surroundings {
         accepts_with_retry_after: dice.percent(30),
         bounces: dice.percent(5),
         bounce_delay: Span::Between(Duration::ZERO, dice.seconds(3_600)),
-        throttle: None,
+        hides_returned: Chance::NEVER,
     };
     let fault = |on: &str, fault: &str, chance: f64| json!({ "on": on, "fault": fault, "chance": chance, "seed": seed, "retry_after": 7 });
     let share = |dice: &mut Dice, most: u64| f64::from(u32::try_from(dice.roll(most)).unwrap_or(0)) / 1_000.0;

@@ -32,6 +32,42 @@ pub(crate) fn matches(filter: &Filter, message: &Message) -> Result<bool, GraphE
     }
 }
 
+/// Refuses a condition on what cannot be filtered by, or with what it cannot be compared with; before any message is looked at.
+pub(crate) fn check_filter(filter: &Filter) -> Result<(), GraphError> {
+    let none = Message::draft(Timestamp::UNIX_EPOCH);
+    match filter {
+        Filter::And(left, right) | Filter::Or(left, right) => {
+            check_filter(left)?;
+            check_filter(right)
+        }
+        Filter::Not(inner) => check_filter(inner),
+        Filter::Compare { property, operator, literal } => {
+            let is_text = [Operator::StartsWith, Operator::EndsWith, Operator::Contains].contains(operator);
+            let fits = match (value(&none, property)?, literal) {
+                (Value::Text(_) | Value::Null, Literal::Text(_)) => true,
+                (Value::Bool(_), Literal::Bool(_)) | (Value::Time(_), Literal::Time(_)) | (_, Literal::Null) => !is_text,
+                _ => false,
+            };
+            let text = format!("A binary operator with incompatible types was detected: '{property}' and {literal:?}.");
+            if fits { Ok(()) } else { Err(GraphError::bad_request(text)) }
+        }
+        Filter::Any { property, condition } => {
+            any(&none, property, condition)?;
+            element(condition, &Value::Text(String::new())).map(|_| ())
+        }
+        Filter::Extended { condition, .. } => match condition {
+            Some(condition) => element(condition, &Value::Text(String::new())).map(|_| ()),
+            None => Ok(()),
+        },
+    }
+}
+
+/// Refuses an order by what cannot be ordered by.
+pub(crate) fn check_order(orderings: &[Ordering]) -> Result<(), GraphError> {
+    let none = Message::draft(Timestamp::UNIX_EPOCH);
+    orderings.iter().try_for_each(|ordering| value(&none, &ordering.property).map(|_| ()))
+}
+
 fn any(message: &Message, property: &str, condition: &Filter) -> Result<bool, GraphError> {
     if !property.eq_ignore_ascii_case("categories") {
         return Err(unsupported(property));
@@ -107,10 +143,6 @@ fn compare(value: &Value, operator: Operator, literal: &Literal) -> bool {
         },
         (Value::Bool(own), Literal::Bool(wanted)) => own.cmp(wanted),
         (Value::Time(own), Literal::Time(wanted)) => own.cmp(wanted),
-        (Value::Time(own), Literal::Text(wanted)) => match wanted.parse::<Timestamp>() {
-            Ok(wanted) => own.cmp(&wanted),
-            Err(_) => return false,
-        },
         (Value::Null, Literal::Null) => Order::Equal,
         _ => return operator == Operator::Ne,
     };

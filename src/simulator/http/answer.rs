@@ -70,6 +70,12 @@ impl Answer {
         Self { payload: Payload::Bytes { content_type: content_type.unwrap_or_default(), bytes: half }, ..self }
     }
 
+    /// The same answer under the label of a web page.
+    pub fn mislabelled(self) -> Self {
+        let (_, bytes) = self.content();
+        Self { payload: Payload::Bytes { content_type: "text/html; charset=utf-8".to_owned(), bytes }, ..self }
+    }
+
     /// As HTTP.
     pub fn into_response(self) -> Response<Body> {
         let (content_type, bytes) = self.content();
@@ -101,6 +107,10 @@ impl GraphError {
 
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(400, "BadRequest", message)
+    }
+
+    pub fn method_not_allowed() -> Self {
+        Self::new(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
     }
 
     pub fn item_not_found() -> Self {

@@ -94,6 +94,13 @@ impl Call {
         self.query.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
+    /// A query option of OData that stands there twice.
+    pub fn doubled_option(&self) -> Option<&str> {
+        let system = ["select", "filter", "orderby", "top", "skip", "count", "expand", "search", "skiptoken", "deltatoken"];
+        let twice = |name: &&&str| self.query.iter().filter(|(own, _)| own == **name).count() > 1;
+        system.iter().find(twice).copied()
+    }
+
     /// All query options, names without `$`.
     pub fn options(&self) -> &[(String, String)] {
         &self.query

@@ -1,6 +1,6 @@
 //! `POST /$batch`: up to twenty calls in one; each answered on its own.
 //!
-//! Not here: `dependsOn` order other than the order of the list; a failed predecessor gives 424.
+//! They are done in the order of the list, but each after those that it depends on; a failed predecessor gives 424.
 
 use std::collections::HashSet;
 
@@ -38,16 +38,41 @@ pub(crate) fn batch_items(outer: &Call) -> Result<Vec<BatchItem>, GraphError> {
         }
         let depends_on =
             request["dependsOn"].as_array().map(|list| list.iter().filter_map(Value::as_str).map(str::to_owned).collect());
-        items.push(BatchItem { id, depends_on: depends_on.unwrap_or_default(), call: inner(outer, request)? });
+        items.push(BatchItem { call: inner(outer, request, &id)?, id, depends_on: depends_on.unwrap_or_default() });
     }
-    Ok(items)
+    in_order(items)
 }
 
-fn inner(outer: &Call, request: &Value) -> Result<Call, GraphError> {
+/// Each call after those that it depends on, otherwise as they came.
+fn in_order(mut waiting: Vec<BatchItem>) -> Result<Vec<BatchItem>, GraphError> {
+    let mut ordered: Vec<BatchItem> = Vec::new();
+    while !waiting.is_empty() {
+        let is_done = |id: &String| ordered.iter().any(|done| done.id.eq_ignore_ascii_case(id));
+        let Some(place) = waiting.iter().position(|item| item.depends_on.iter().all(is_done)) else {
+            let stuck: Vec<&str> = waiting.iter().map(|item| item.id.as_str()).collect();
+            let text =
+                format!("Invalid batch: dependsOn of {} names requests that are not there or each other.", stuck.join(", "));
+            return Err(GraphError::bad_request(text));
+        };
+        ordered.push(waiting.remove(place));
+    }
+    Ok(ordered)
+}
+
+fn inner(outer: &Call, request: &Value, id: &str) -> Result<Call, GraphError> {
     let method = request["method"].as_str().unwrap_or_default().to_uppercase();
     let method =
-        Method::from_bytes(method.as_bytes()).map_err(|_| GraphError::bad_request("Invalid batch: a request has no method."))?;
+        [Method::GET, Method::POST, Method::PATCH, Method::PUT, Method::DELETE].into_iter().find(|own| own.as_str() == method);
+    let method = method.ok_or_else(|| GraphError::bad_request(format!("Invalid batch: request {id} has no HTTP method.")))?;
     let url = request["url"].as_str().unwrap_or_default();
+    if url.is_empty() {
+        return Err(GraphError::bad_request(format!("Invalid batch: request {id} has no url.")));
+    }
+    let labels = |(name, _): (&String, &Value)| name.eq_ignore_ascii_case("content-type");
+    if !request["body"].is_null() && !request["headers"].as_object().is_some_and(|headers| headers.iter().any(labels)) {
+        let text = format!("Write request id : {id} does not contain Content-Type header or body.");
+        return Err(GraphError::bad_request(text));
+    }
     let own = format!("{}/v1.0", outer.base);
     let relative = url.strip_prefix(own.as_str()).unwrap_or(url).trim_start_matches('/');
     let mut headers = HeaderMap::new();

@@ -61,6 +61,7 @@ pub(super) fn relocate(visit: &mut Visit<'_>, id: &str) -> Result<Answer, GraphE
     if from != to {
         visit.mailbox()?.relocate(key, to, now);
         note_move(visit, "moved", key, (from, to))?;
+        visit.made(key)?;
     }
     one(visit, &View::bare(visit.call), 201, key)
 }
@@ -82,6 +83,7 @@ fn duplicate(visit: &mut Visit<'_>, key: Key, (from, to): (FolderKey, FolderKey)
     let now = visit.now();
     let copy = visit.mailbox()?.duplicate(key, to, now).ok_or_else(GraphError::item_not_found)?;
     note_move(visit, "copied", copy, (from, to))?;
+    visit.made(copy)?;
     one(visit, &View::bare(visit.call), 201, copy)
 }
 

@@ -5,16 +5,24 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::query::{context, encode, page_size};
 use super::visit::Visit;
+use crate::simulator::faults::SYNC_STATE_NOT_FOUND;
 use crate::simulator::filter::{Filter, Literal, Operator, matches, parse_filter};
 use crate::simulator::http::{Answer, GraphError};
 use crate::simulator::shape::{self, View, canonical};
 use crate::simulator::state::{FolderKey, Found, ReadFlips, Round};
+
+/// The most messages that are told under a filter, all rounds together.
+const FILTERED_MAX: usize = 5_000;
+
+/// What `changeType` asks for.
+const KINDS: [&str; 3] = ["created", "updated", "deleted"];
 
 /// How many changes a scripted replay tells again.
 const REPLAYED: usize = 50;
@@ -36,6 +44,8 @@ struct Token {
     c: Option<String>,
     /// `$top` of the first call.
     n: Option<usize>,
+    /// How many messages were told under a filter.
+    t: usize,
 }
 
 /// `GET …/mailFolders/{id}/messages/delta`.
@@ -44,14 +54,14 @@ pub(super) fn delta(visit: &Visit<'_>, folder: Option<&str>) -> Result<Answer, G
         return Err(GraphError::bad_request("Change tracking is not supported against 'microsoft.graph.message'."));
     };
     let folder = visit.folder(folder)?;
-    let end = visit.store()?.folder(folder).ok_or_else(GraphError::item_not_found)?.log.end();
+    let end = visit.store()?.folder(folder).ok_or_else(GraphError::item_not_found)?.seen_until(visit.tenant.clock.now());
     let skip = visit.call.option("skiptoken");
-    let token = match skip.or(visit.call.option("deltatoken")) {
+    let mut token = match skip.or(visit.call.option("deltatoken")) {
         None => first(visit, folder, end)?,
         Some(text) => {
-            let mut token = open(visit, text).filter(|token| token.f == folder).ok_or_else(|| unknown(visit))?;
+            let mut token = open::<Token>(visit, text).filter(|token| token.f == folder).ok_or_else(|| unknown(visit, text))?;
             if skip.is_none() {
-                token.r[2] = end;
+                token.r[2] = end.max(token.r[0]);
             }
             token
         }
@@ -63,6 +73,12 @@ pub(super) fn delta(visit: &Visit<'_>, folder: Option<&str>) -> Result<Answer, G
         round.from = round.from.min(round.at);
     }
     let rows = if visit.lens.empties_page { Vec::new() } else { rows(visit, &token, &view, &mut round)? };
+    if token.w.is_some() {
+        token.t += rows.len();
+        if token.t >= FILTERED_MAX {
+            round.at = round.until;
+        }
+    }
     Ok(answer(visit, &token, round, rows))
 }
 
@@ -79,11 +95,26 @@ fn first(visit: &Visit<'_>, folder: FolderKey, end: usize) -> Result<Token, Grap
     if let Some(filter) = call.option("filter") {
         check_filter(&parse_filter(filter)?)?;
     }
+    if let Some(kind) = call.option("changetype").filter(|kind| !KINDS.iter().any(|own| own.eq_ignore_ascii_case(kind))) {
+        return Err(GraphError::bad_request(format!(
+            "Invalid value '{kind}' for changeType: one of {} is needed.",
+            KINDS.join(", ")
+        )));
+    }
     if let Some(select) = call.option("select") {
         canonical(select)?;
     }
     let n = call.option("top").map(|_| page_size(call)).transpose()?;
-    Ok(Token { f: folder, r: [0, 0, end], s: owned("select"), e: owned("expand"), w: owned("filter"), c: owned("changetype"), n })
+    Ok(Token {
+        f: folder,
+        r: [0, 0, end],
+        s: owned("select"),
+        e: owned("expand"),
+        w: owned("filter"),
+        c: owned("changetype"),
+        n,
+        t: 0,
+    })
 }
 
 fn check_filter(filter: &Filter) -> Result<(), GraphError> {
@@ -101,19 +132,27 @@ fn view(visit: &Visit<'_>, token: &Token) -> Result<View, GraphError> {
     let mut view = View::bare(visit.call);
     view.select = token.s.as_deref().map(canonical).transpose()?;
     view.expand(token.e.as_deref().unwrap_or_default())?;
-    Ok(view)
+    visit.permit(view)
 }
 
 fn rows(visit: &Visit<'_>, token: &Token, view: &View, round: &mut Round) -> Result<Vec<Value>, GraphError> {
     let mailbox = visit.store()?;
     let folder = mailbox.folder(token.f).ok_or_else(GraphError::item_not_found)?;
-    let size = token.n.map_or_else(|| page_size(visit.call), Ok)?.max(1);
+    let mut size = token.n.map_or_else(|| page_size(visit.call), Ok)?.max(1);
+    if token.w.is_some() {
+        size = size.min(FILTERED_MAX.saturating_sub(token.t));
+    }
     let flips = if view.sees_read() { ReadFlips::Told } else { ReadFlips::Ignored };
     let filter = token.w.as_deref().map(parse_filter).transpose()?;
     let kind = token.c.as_deref().map(str::to_lowercase);
     let wanted = |name: &str| kind.as_deref().is_none_or(|kind| kind == name);
+    let temper = &visit.tenant.temper;
+    let forgets = |key| {
+        let print = mailbox.message(key).map_or(0, |message| message.print);
+        view.immutable_ids && temper.strikes("hides_returned", temper.moods.hides_returned, print)
+    };
     let mut rows = Vec::new();
-    for found in folder.log.page(round, size, flips) {
+    for found in folder.log.page(round, size, flips, forgets) {
         let (key, sparse, kind) = match found {
             Found::Removed { id, immutable_id } => {
                 let id = if view.immutable_ids { immutable_id } else { id };
@@ -173,12 +212,14 @@ fn digest(visit: &Visit<'_>, text: &str) -> String {
     URL_SAFE_NO_PAD.encode(&Sha256::digest(format!("{nonce}|{}|{text}", visit.address))[..9])
 }
 
-fn seal(visit: &Visit<'_>, token: &Token) -> String {
+/// A token as it travels: its text and our seal on it.
+pub(super) fn seal<T: Serialize>(visit: &Visit<'_>, token: &T) -> String {
     let text = URL_SAFE_NO_PAD.encode(serde_json::to_vec(token).unwrap_or_default());
     format!("{text}.{}", digest(visit, &text))
 }
 
-fn open(visit: &Visit<'_>, sealed: &str) -> Option<Token> {
+/// A token of ours; nothing if it is not, or of another run.
+pub(super) fn open<T: DeserializeOwned>(visit: &Visit<'_>, sealed: &str) -> Option<T> {
     let (text, seal) = sealed.split_once('.')?;
     if digest(visit, text) != seal {
         return None;
@@ -186,8 +227,12 @@ fn open(visit: &Visit<'_>, sealed: &str) -> Option<Token> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }
 
-fn unknown(visit: &Visit<'_>) -> GraphError {
-    let text = "The sync state generation is not found; the changes must be synchronised from the start.";
+/// What is said of a token that is not known: one that never was is no token, any other means to start anew.
+pub(super) fn unknown(visit: &Visit<'_>, sealed: &str) -> GraphError {
+    let is_one = sealed.split_once('.').is_some_and(|(text, seal)| !seal.is_empty() && URL_SAFE_NO_PAD.decode(text).is_ok());
+    if !is_one {
+        return GraphError::bad_request("Badly formed token.");
+    }
     let start = format!("{}{}", visit.call.base, visit.call.path);
-    GraphError::new(410, "SyncStateNotFound", text).with("location", start)
+    GraphError::new(410, "SyncStateNotFound", SYNC_STATE_NOT_FOUND).with("location", start)
 }

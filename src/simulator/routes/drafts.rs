@@ -25,6 +25,7 @@ pub(super) fn create(visit: &mut Visit<'_>, folder: Option<&str>) -> Result<Answ
     let key = visit.mailbox()?.add(message, place);
     let path = visit.store()?.path(place);
     visit.note("draft_created", key, json!({"folder": path}))?;
+    visit.made(key)?;
     people::meet(visit.tenant, visit.address, key, people::Occasion::Drafted);
     // Extended properties are not echoed.
     one(visit, &View::bare(visit.call), 201, key)

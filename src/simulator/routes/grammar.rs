@@ -35,6 +35,16 @@ pub(crate) enum Target {
     AttachmentBytes(String, String),
     Detach(String, String),
     StartUpload(String),
+    FolderDelta,
+    Categories,
+    CreateCategory,
+    Category(String),
+    ChangeCategory(String),
+    DeleteCategory(String),
+    /// All settings, or the one of that name in lower case.
+    Settings(Option<String>),
+    ChangeSettings,
+    TranslateIds,
 }
 
 /// A call understood.
@@ -48,7 +58,7 @@ pub(crate) struct Route {
 }
 
 /// Segments that are names, in the spelling of patterns; all others are ids.
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 32] = [
     "v1.0",
     "beta",
     "users",
@@ -75,7 +85,17 @@ const NAMES: [&str; 26] = [
     "createUploadSession",
     "oauth2",
     "token",
+    "outlook",
+    "masterCategories",
+    "mailboxSettings",
+    "translateExchangeIds",
+    "subscriptions",
+    "reauthorize",
 ];
+
+/// Names that an id may follow.
+const COLLECTIONS: [&str; 7] =
+    ["users", "mailFolders", "childFolders", "messages", "attachments", "masterCategories", "subscriptions"];
 
 /// The path with `{id}` in place of ids, for counting.
 pub(crate) fn pattern(segments: &[String]) -> String {
@@ -87,8 +107,7 @@ pub(crate) fn pattern(segments: &[String]) -> String {
         let keyed = after_collection && !name.is_some_and(|name| matches!(*name, "delta" | "$count" | "createUploadSession"));
         pattern.push('/');
         pattern.push_str(if keyed { "{id}" } else { name.copied().unwrap_or("{id}") });
-        after_collection = !keyed
-            && name.is_some_and(|name| matches!(*name, "users" | "mailFolders" | "childFolders" | "messages" | "attachments"));
+        after_collection = !keyed && name.is_some_and(|name| COLLECTIONS.contains(name));
     }
     pattern
 }
@@ -111,10 +130,7 @@ pub(crate) fn route(call: &Call) -> Result<Route, GraphError> {
     let names: Vec<&str> = lower.iter().map(String::as_str).collect();
     let (operation, target) = mail(&call.method, &names, rest).map_err(|why| match why {
         Unknown::Path => unknown(),
-        Unknown::Method => {
-            GraphError::new(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
-        }
-        Unknown::NotBuilt => GraphError::new(501, "NotImplemented", "Delta over folders is not part of this tenant."),
+        Unknown::Method => GraphError::method_not_allowed(),
     })?;
     let operation = if of_property(call, &target) { "folder_property" } else { operation };
     Ok(Route { operation, mailbox: (*mailbox).to_owned(), target })
@@ -129,11 +145,25 @@ fn of_property(call: &Call, target: &Target) -> bool {
     }
 }
 
+/// What a message has below it beside attachments, in lower case.
+const ACTIONS: [&str; 11] = [
+    "$value",
+    "move",
+    "copy",
+    "permanentdelete",
+    "createreply",
+    "createreplyall",
+    "createforward",
+    "reply",
+    "replyall",
+    "forward",
+    "send",
+];
+
 /// Why a path means nothing.
 enum Unknown {
     Path,
     Method,
-    NotBuilt,
 }
 
 type Understood = Result<(&'static str, Target), Unknown>;
@@ -146,7 +176,7 @@ fn mail(method: &Method, names: &[&str], raw: &[&str]) -> Understood {
         (_, ["messages", tail @ ..]) => messages(method, None, tail, &raw[1..]),
         ("GET", ["mailfolders"]) => Ok(("folder", Target::Folders(None))),
         ("POST", ["mailfolders"]) => Ok(("folder", Target::CreateFolder(None))),
-        (_, ["mailfolders", "delta"]) => Err(Unknown::NotBuilt),
+        ("GET", ["mailfolders", "delta"]) => Ok(("folder", Target::FolderDelta)),
         ("GET", ["mailfolders", _]) => Ok(("folder", Target::Folder(id(1)))),
         ("PATCH", ["mailfolders", _]) => Ok(("folder", Target::ChangeFolder(id(1)))),
         ("DELETE", ["mailfolders", _]) => Ok(("folder", Target::DeleteFolder(id(1)))),
@@ -157,7 +187,24 @@ fn mail(method: &Method, names: &[&str], raw: &[&str]) -> Understood {
             mail(method, &inner, &raw[2..])
         }
         (_, ["mailfolders", _, "messages", tail @ ..]) => messages(method, Some(id(1)), tail, &raw[3..]),
-        (_, ["sendmail" | "mailfolders", ..]) => Err(Unknown::Method),
+        ("GET", ["outlook", "mastercategories"]) => Ok(("category", Target::Categories)),
+        ("POST", ["outlook", "mastercategories"]) => Ok(("category", Target::CreateCategory)),
+        ("GET", ["outlook", "mastercategories", _]) => Ok(("category", Target::Category(id(2)))),
+        ("PATCH", ["outlook", "mastercategories", _]) => Ok(("category", Target::ChangeCategory(id(2)))),
+        ("DELETE", ["outlook", "mastercategories", _]) => Ok(("category", Target::DeleteCategory(id(2)))),
+        ("GET", ["mailboxsettings"]) => Ok(("settings", Target::Settings(None))),
+        ("GET", ["mailboxsettings", name]) => Ok(("settings", Target::Settings(Some((*name).to_owned())))),
+        ("PATCH", ["mailboxsettings"]) => Ok(("settings", Target::ChangeSettings)),
+        ("POST", ["translateexchangeids"]) => Ok(("translate", Target::TranslateIds)),
+        (
+            _,
+            []
+            | ["sendmail" | "translateexchangeids" | "mailfolders" | "mailboxsettings"]
+            | ["mailfolders" | "mailboxsettings", _]
+            | ["mailfolders", _, "childfolders"]
+            | ["outlook", "mastercategories"]
+            | ["outlook", "mastercategories", _],
+        ) => Err(Unknown::Method),
         _ => Err(Unknown::Path),
     }
 }
@@ -189,9 +236,8 @@ fn messages(method: &Method, folder: Option<String>, names: &[&str], raw: &[&str
         ("GET", [_, "attachments", _]) => Ok(("get", Target::Attachment(id(0), id(2)))),
         ("GET", [_, "attachments", _, "$value"]) => Ok(("get", Target::AttachmentBytes(id(0), id(2)))),
         ("DELETE", [_, "attachments", _]) => Ok(("attach", Target::Detach(id(0), id(2)))),
-        (_, [] | [_] | [_, "attachments" | "$value" | "move" | "copy" | "send" | "createreply" | "createreplyall", ..]) => {
-            Err(Unknown::Method)
-        }
+        (_, [] | [_] | [_, "attachments"] | [_, "attachments", _] | [_, "attachments", _, "$value"]) => Err(Unknown::Method),
+        (_, [_, word]) if ACTIONS.contains(word) => Err(Unknown::Method),
         _ => Err(Unknown::Path),
     }
 }

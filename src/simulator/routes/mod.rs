@@ -2,16 +2,20 @@
 
 mod attachments;
 mod batch;
+mod categories;
 mod change;
 mod delta;
 mod drafts;
 mod fields;
+mod folder_delta;
 mod folders;
 mod grammar;
 mod messages;
 mod query;
 mod replies;
 mod send;
+mod settings;
+mod translate;
 mod upload;
 mod visit;
 
@@ -20,6 +24,7 @@ pub(crate) use fields::write_patch;
 pub(crate) use grammar::{Route, Target, pattern, route};
 pub(crate) use replies::reply_by_hand;
 pub(crate) use send::Keep;
+pub(crate) use settings::Settings;
 pub(crate) use upload::put as put_upload;
 pub(crate) use visit::{Lens, Visit, message_facts};
 
@@ -55,5 +60,14 @@ pub(crate) fn perform(visit: &mut Visit<'_>, target: &Target) -> Result<Answer, 
         Target::AttachmentBytes(id, attachment) => attachments::bytes(visit, id, attachment),
         Target::Detach(id, attachment) => attachments::delete(visit, id, attachment),
         Target::StartUpload(id) => upload::start(visit, id),
+        Target::FolderDelta => folder_delta::delta(visit),
+        Target::Categories => categories::list(visit),
+        Target::CreateCategory => categories::create(visit),
+        Target::Category(id) => categories::get(visit, id),
+        Target::ChangeCategory(id) => categories::change(visit, id),
+        Target::DeleteCategory(id) => categories::delete(visit, id),
+        Target::Settings(name) => settings::get(visit, name.as_deref()),
+        Target::ChangeSettings => settings::change(visit),
+        Target::TranslateIds => translate::translate(visit),
     }
 }

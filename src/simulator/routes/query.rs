@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::simulator::filter::{Filter, Ordering, parse_filter, parse_order};
+use crate::simulator::filter::{Filter, Ordering, Search, check_filter, check_order, parse_filter, parse_order, parse_search};
 use crate::simulator::http::{Answer, Call, GraphError};
 
 /// Graph's page when the client names none.
@@ -11,10 +11,11 @@ const PAGE: usize = 10;
 /// Outlook's longest page.
 const PAGE_MAX: usize = 1000;
 
-/// `$filter`, `$orderby`, `$top`, `$skip`.
+/// `$filter` or `$search`, `$orderby`, `$top`, `$skip`.
 #[derive(Clone, Debug)]
-pub(super) struct Query {
+pub(crate) struct Query {
     pub filter: Option<Filter>,
+    pub search: Option<Search>,
     pub order: Vec<Ordering>,
     pub top: usize,
     pub skip: usize,
@@ -23,24 +24,29 @@ pub(super) struct Query {
 impl Query {
     /// Reads the options of a list of messages.
     pub fn of(call: &Call) -> Result<Self, GraphError> {
-        if call.option("search").is_some() {
-            return Err(refused_search(call));
-        }
+        let search = call.option("search").map(|text| search(call, text)).transpose()?;
         let filter = call.option("filter").map(parse_filter).transpose()?;
         let order = call.option("orderby").map(parse_order).transpose()?.unwrap_or_default();
+        if let Some(filter) = &filter {
+            check_filter(filter)?;
+        }
+        check_order(&order)?;
         refuse_inefficient(filter.as_ref(), &order)?;
-        Ok(Self { filter, order, top: page_size(call)?, skip: number(call, "skip")?.unwrap_or(0) })
+        if let Some(count) = call.option("count").filter(|count| !["true", "false"].contains(&count.to_lowercase().as_str())) {
+            return Err(GraphError::bad_request(format!("Invalid value '{count}' for $count: true or false is needed.")));
+        }
+        Ok(Self { filter, search, order, top: page_size(call)?, skip: number(call, "skip")?.unwrap_or(0) })
     }
 }
 
-fn refused_search(call: &Call) -> GraphError {
-    if call.option("filter").is_some() {
-        return GraphError::new(400, "SearchWithFilter", "The query parameter '$filter' is not supported with '$search'.");
+fn search(call: &Call, text: &str) -> Result<Search, GraphError> {
+    for (name, code) in [("filter", "SearchWithFilter"), ("orderby", "SearchWithOrderBy")] {
+        if call.option(name).is_some() {
+            let text = format!("The query parameter '${name}' is not supported with '$search'.");
+            return Err(GraphError::new(400, code, text));
+        }
     }
-    if call.option("orderby").is_some() {
-        return GraphError::new(400, "SearchWithOrderBy", "The query parameter '$orderby' is not supported with '$search'.");
-    }
-    GraphError::new(501, "NotImplemented", "$search is not part of this tenant.")
+    parse_search(text)
 }
 
 /// Outlook's rule: properties of `$orderby` stand in `$filter` too, in the same order and before all others.
@@ -60,9 +66,9 @@ fn refuse_inefficient(filter: Option<&Filter>, order: &[Ordering]) -> Result<(),
 /// `$top`, else `Prefer: odata.maxpagesize`, else ten.
 pub(super) fn page_size(call: &Call) -> Result<usize, GraphError> {
     if let Some(top) = number(call, "top")? {
-        if top > PAGE_MAX {
+        if top > PAGE_MAX || top == 0 {
             let text = format!(
-                "The limit of '{PAGE_MAX}' for Top query has been exceeded. The value from the incoming request is '{top}'."
+                "The value of Top must be from 1 to the limit of '{PAGE_MAX}'. The value from the incoming request is '{top}'."
             );
             return Err(GraphError::new(400, "ErrorInvalidUrlQuery", text));
         }

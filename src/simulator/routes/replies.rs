@@ -26,6 +26,7 @@ pub(crate) enum AnswerKind {
 pub(super) fn create(visit: &mut Visit<'_>, id: &str, kind: AnswerKind) -> Result<Answer, GraphError> {
     let key = compose(visit, id, kind)?;
     visit.note("draft_created", key, json!({"folder": "Drafts"}))?;
+    visit.made(key)?;
     people::meet(visit.tenant, visit.address, key, people::Occasion::Drafted);
     one(visit, &View::bare(visit.call), 201, key)
 }

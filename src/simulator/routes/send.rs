@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::drafts::{of_json, of_mime};
 use super::fields::argument;
 use super::visit::Visit;
+use crate::simulator::faults::SEND_AS_DENIED;
 use crate::simulator::http::{Answer, GraphError};
 use crate::simulator::luck::print_of;
 use crate::simulator::moods::SecondSend;
@@ -78,8 +79,7 @@ pub(super) fn submit(visit: &mut Visit<'_>, key: Key, keep: Keep) -> Result<(), 
     }
     let is_own = |address: &str| address.eq_ignore_ascii_case(visit.address);
     if message.from.as_ref().is_some_and(|from| !is_own(&from.address)) {
-        let text = "The user account which was used to submit this request does not have the right to send mail on behalf of the specified sending account., Cannot submit message.";
-        return Err(GraphError::new(403, "ErrorSendAsDenied", text));
+        return Err(GraphError::new(403, "ErrorSendAsDenied", SEND_AS_DENIED));
     }
     let now = visit.now();
     visit.mailbox()?.change(key, ChangeKind::Updated, now, |message| {

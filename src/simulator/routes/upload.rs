@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::attachments::{POST_MAX, attach};
@@ -15,9 +16,16 @@ use crate::simulator::state::{Attachment, AttachmentKind, Tenant, Upload};
 /// Outlook's largest attachment.
 const SIZE_MAX: usize = 150 * 1024 * 1024;
 
+/// The most bytes of one part.
+const PART_MAX: usize = 4 * 1024 * 1024;
+
+/// How long a session lives.
+const LIFE: SignedDuration = SignedDuration::from_hours(1);
+
 /// `POST …/attachments/createUploadSession`.
 pub(super) fn start(visit: &mut Visit<'_>, id: &str) -> Result<Answer, GraphError> {
     let body = visit.call.object()?;
+    let ends = visit.tenant.now().checked_add(LIFE).unwrap_or(Timestamp::MAX);
     let item = argument(&body, "attachmentItem").cloned().unwrap_or(Value::Null);
     let size = item["size"].as_u64().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
     if size < POST_MAX {
@@ -35,6 +43,7 @@ pub(super) fn start(visit: &mut Visit<'_>, id: &str) -> Result<Answer, GraphErro
         content_id: item["contentId"].as_str().map(str::to_owned),
         size,
         bytes: Vec::new(),
+        ends,
     };
     let mailbox = visit.mailbox()?;
     let session = mailbox.names.guid();
@@ -45,7 +54,6 @@ pub(super) fn start(visit: &mut Visit<'_>, id: &str) -> Result<Answer, GraphErro
         encode(visit.address),
         encode(id)
     );
-    let ends = visit.now().checked_add(jiff::SignedDuration::from_hours(1)).unwrap_or_else(|_| visit.now());
     let context = format!("{}/v1.0/$metadata#microsoft.graph.uploadSession", visit.call.base);
     let body =
         json!({"@odata.context": context, "uploadUrl": url, "expirationDateTime": time(ends), "nextExpectedRanges": ["0-"]});
@@ -68,28 +76,23 @@ pub(crate) fn put(tenant: &mut Tenant, call: &Call) -> Result<Answer, GraphError
         return Err(GraphError::bad_request("Not an upload address."));
     };
     let address = tenant.mailbox_address(user).ok_or_else(GraphError::item_not_found)?;
+    let now = tenant.now();
     let mailbox = tenant.mailboxes.get_mut(&address).ok_or_else(GraphError::item_not_found)?;
+    mailbox.uploads.retain(|_, upload| now < upload.ends);
     let upload = mailbox.uploads.get_mut(session).ok_or_else(GraphError::item_not_found)?;
     match call.method.as_str() {
-        "GET" => return Ok(Answer::json(200, expected(upload))),
+        "GET" => return Ok(Answer::json(200, expected(call, upload))),
         "DELETE" => {
             mailbox.uploads.remove(session);
             return Ok(Answer::empty(204));
         }
         "PUT" => append(upload, call)?,
-        _ => {
-            return Err(GraphError::new(
-                405,
-                "Request_BadRequest",
-                "Specified HTTP method is not allowed for the request target.",
-            ));
-        }
+        _ => return Err(GraphError::method_not_allowed()),
     }
     if upload.bytes.len() < upload.size {
-        return Ok(Answer::json(200, expected(upload)));
+        return Ok(Answer::json(200, expected(call, upload)));
     }
     let Some(done) = mailbox.uploads.remove(session) else { return Err(GraphError::item_not_found()) };
-    let now = tenant.now();
     let mut visit = Visit { tenant, call, address: &address, lens: Lens::default() };
     let one = Attachment {
         id: String::new(),
@@ -107,8 +110,12 @@ pub(crate) fn put(tenant: &mut Tenant, call: &Call) -> Result<Answer, GraphError
     Ok(Answer::empty(201).with("location", place))
 }
 
-fn expected(upload: &Upload) -> Value {
-    json!({"ExpirationDateTime": "9999-12-31T23:59:59Z", "nextExpectedRanges": [upload.bytes.len().to_string()]})
+fn expected(call: &Call, upload: &Upload) -> Value {
+    json!({
+        "@odata.context": format!("{}/v1.0/$metadata#microsoft.graph.uploadSession", call.base),
+        "ExpirationDateTime": time(upload.ends),
+        "nextExpectedRanges": [upload.bytes.len().to_string()],
+    })
 }
 
 fn append(upload: &mut Upload, call: &Call) -> Result<(), GraphError> {
@@ -122,6 +129,9 @@ fn append(upload: &mut Upload, call: &Call) -> Result<(), GraphError> {
     let (Some(first), Some(last), Some(total)) = (number(first), number(last), number(total)) else {
         return Err(wrong("The range is not readable."));
     };
+    if call.body.len() > PART_MAX {
+        return Err(GraphError::new(413, "RequestEntityTooLarge", "The maximum length of one part is 4MB."));
+    }
     let fits =
         first == upload.bytes.len() && last < total && total == upload.size && last + 1 - first.min(last) == call.body.len();
     if !fits {

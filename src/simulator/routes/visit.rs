@@ -1,11 +1,18 @@
 //! One call at work on one mailbox.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::query::Query;
+use crate::simulator::filter::Filter;
 use crate::simulator::http::{Call, GraphError};
 use crate::simulator::ledger::Cause;
 use crate::simulator::mail_out::as_html;
+use crate::simulator::people::later;
+use crate::simulator::permissions;
+use crate::simulator::shape::View;
 use crate::simulator::state::{FolderKey, Key, Mailbox, Message, Refusal, Tenant};
 
 /// How a scripted fault bends what reads see.
@@ -15,6 +22,8 @@ pub(crate) struct Lens {
     pub index_lag_s: Option<u64>,
     pub replays_delta: bool,
     pub empties_page: bool,
+    /// What is made is not found by its id for so long (seconds).
+    pub hides_created_s: Option<u64>,
 }
 
 /// The tenant, the call, and the mailbox it is about.
@@ -63,11 +72,45 @@ impl Visit<'_> {
     pub fn find(&self, id: &str) -> Result<&Message, GraphError> {
         let key = self.store()?.find(id)?;
         let message = self.message(key)?;
+        if message.hidden_until.is_some_and(|until| self.tenant.clock.now() < until) {
+            return Err(GraphError::item_not_found());
+        }
         let temper = &self.tenant.temper;
         if message.is_submitted && temper.strikes("hides_submitted", temper.moods.hides_submitted, message.print) {
             return Err(GraphError::item_not_found());
         }
         Ok(message)
+    }
+
+    /// The view as far as the call's permissions reach: those for headers show no content.
+    pub fn permit(&self, mut view: View) -> Result<View, GraphError> {
+        if permissions::is_basic(self.tenant, self.call) {
+            if view.expands_attachments || !view.properties.is_empty() {
+                return Err(permissions::denied(permissions::DENIED));
+            }
+            view.hides_content = true;
+        }
+        Ok(view)
+    }
+
+    /// Refuses to look for content to whoever may not read it.
+    pub fn permit_query(&self, query: &Query) -> Result<(), GraphError> {
+        const CONTENT: [&str; 3] = ["bodyPreview", "body/content", "singleValueExtendedProperties"];
+        let named = query.filter.as_ref().map(Filter::properties).unwrap_or_default();
+        let asks = query.search.is_some() || named.iter().any(|name| CONTENT.iter().any(|own| own.eq_ignore_ascii_case(name)));
+        if asks && permissions::is_basic(self.tenant, self.call) {
+            return Err(permissions::denied(permissions::DENIED));
+        }
+        Ok(())
+    }
+
+    /// Hides what was just made, if a fault wants it.
+    pub fn made(&mut self, key: Key) -> Result<(), GraphError> {
+        if let Some(seconds) = self.lens.hides_created_s {
+            let until = later(self.tenant.clock.now(), Duration::from_secs(seconds));
+            self.mailbox()?.hide(key, until);
+        }
+        Ok(())
     }
 
     pub fn folder(&self, reference: &str) -> Result<FolderKey, GraphError> {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use jiff::Timestamp;
+
 use super::message::Key;
 
 /// A folder's place in the store; never on the wire.
@@ -54,11 +56,25 @@ pub(crate) struct Folder {
     pub name: String,
     pub parent: Option<FolderKey>,
     pub is_hidden: bool,
+    /// The mailbox's count of changes to folders when this one last changed, its counts of messages among what can.
+    pub changed: u64,
+    /// How many of its messages are unread.
+    pub unread: usize,
     /// What lies in it, by time of receipt (seconds), then by key.
     pub items: BTreeSet<(i64, Key)>,
     pub log: DeltaLog,
+    /// What came from this place of the log on, delta queries do not see before this time.
+    pub withheld: Option<(usize, Timestamp)>,
     /// Extended properties: normal id to the id as it was written and the value.
     pub properties: BTreeMap<String, (String, String)>,
+}
+
+impl Folder {
+    /// The place behind the last change that a delta query sees now.
+    pub fn seen_until(&self, now: Timestamp) -> usize {
+        let withheld = self.withheld.filter(|(_, until)| now < *until).map(|(place, _)| place);
+        withheld.map_or(self.log.end(), |place| place.min(self.log.end()))
+    }
 }
 
 /// What happened to a message in a folder.
@@ -119,14 +135,16 @@ impl DeltaLog {
         self.changes.len()
     }
 
-    /// The next page of a round. `sees_read` says whether read flips count; moves `round.at` on.
-    pub fn page(&self, round: &mut Round, size: usize, sees_read: ReadFlips) -> Vec<Found> {
+    /// The next page of a round. `sees_read` says whether read flips count, `forgets` of which messages it is not told that they came
+    /// back; moves `round.at` on.
+    pub fn page(&self, round: &mut Round, size: usize, sees_read: ReadFlips, forgets: impl Fn(Key) -> bool) -> Vec<Found> {
         let until = round.until.min(self.changes.len());
         let scan_until = until.min(round.at.saturating_add(SCAN_MAX));
         let mut found = Vec::new();
         while round.at < scan_until && found.len() < size {
             if let Some(entry) = self.tell(round.at, round.from, until, sees_read) {
-                found.push(entry);
+                let back = self.came_back(round.at, round.from).filter(|_| matches!(entry, Found::Created(key) if forgets(key)));
+                found.push(back.unwrap_or(entry));
             }
             round.at += 1;
         }
@@ -164,6 +182,21 @@ impl DeltaLog {
         })
     }
 
+    /// What is told of the leaving if a message that was told of in an earlier round left in this one and came back at this place.
+    fn came_back(&self, place: usize, from: usize) -> Option<Found> {
+        let change = self.changes.get(place).filter(|change| change.kind == ChangeKind::Arrived)?;
+        let mut first = place;
+        let mut next = change.before;
+        while let Some(at) = next.filter(|at| *at >= from) {
+            first = at;
+            next = self.changes[at].before;
+        }
+        match &self.changes[first].kind {
+            ChangeKind::Left { id, immutable_id } => Some(Found::Removed { id: id.clone(), immutable_id: immutable_id.clone() }),
+            _ => None,
+        }
+    }
+
     fn last_in(&self, key: Key, until: usize, sees_read: ReadFlips) -> Option<usize> {
         let mut next = self.last.get(&key).copied();
         while let Some(at) = next {
@@ -195,7 +228,7 @@ mod tests {
 
     fn all(log: &DeltaLog, from: usize) -> Vec<Found> {
         let mut round = Round { from, at: from, until: log.end() };
-        log.page(&mut round, 100, ReadFlips::Told)
+        log.page(&mut round, 100, ReadFlips::Told, |_| false)
     }
 
     #[test]
@@ -232,7 +265,7 @@ mod tests {
         let cursor = log.end();
         log.note(1, ChangeKind::ReadState);
         let mut round = Round { from: cursor, at: cursor, until: log.end() };
-        assert_eq!(log.page(&mut round, 10, ReadFlips::Ignored), vec![]);
+        assert_eq!(log.page(&mut round, 10, ReadFlips::Ignored, |_| false), vec![]);
         assert_eq!(round.at, log.end());
     }
 
@@ -245,7 +278,7 @@ mod tests {
         let mut round = Round { from: 0, at: 0, until: log.end() };
         let mut told = Vec::new();
         for _ in 0..3 {
-            told.extend(log.page(&mut round, 10, ReadFlips::Told));
+            told.extend(log.page(&mut round, 10, ReadFlips::Told, |_| false));
         }
         assert_eq!(told, (0..25).map(Found::Created).collect::<Vec<_>>());
         assert_eq!(round.at, round.until);

@@ -2,18 +2,22 @@
 //!
 //! Every write goes through here, so that change keys, modification times and the change logs always agree.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::folder::{ChangeKind, DeltaLog, Folder, FolderKey, ROOT, WELL_KNOWN, WellKnown};
-use super::message::{Key, Message, Origin, normal_property_id};
-use super::names::Names;
+use super::category::Category;
+use super::folder::{ChangeKind, Folder, FolderKey, ROOT, WELL_KNOWN, WellKnown};
+use super::index::{Index, Mark};
+use super::message::{Key, Message, Origin};
+use super::names::{self, Names};
+use super::news::{News, NewsKind};
 use super::thread::{Conversation, topic};
 use crate::clock::Clock;
-use crate::simulator::luck::print_of;
+use crate::simulator::limits::Meter;
 use crate::simulator::mail_out::{Audience, render};
+use crate::simulator::routes::Settings;
 
 /// Why the store refuses; the routes say it in Graph's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +40,8 @@ pub(crate) struct Upload {
     pub content_id: Option<String>,
     pub size: usize,
     pub bytes: Vec<u8>,
+    /// When its address ceases to be one.
+    pub ends: Timestamp,
 }
 
 /// One mailbox.
@@ -46,22 +52,42 @@ pub(crate) struct Mailbox {
     pub name: String,
     pub guid: String,
     pub names: Names,
-    /// Requests being answered right now.
-    pub in_flight: usize,
-    /// When the latest calls came, oldest first; kept only as far back as a throttle looks.
-    pub calls: VecDeque<Timestamp>,
+    /// What it has to bear.
+    pub meter: Meter,
     pub uploads: HashMap<String, Upload>,
-    folders: BTreeMap<FolderKey, Folder>,
-    folder_ids: HashMap<String, FolderKey>,
+    /// Its list of categories, in the order in which they came.
+    pub categories: Vec<Category>,
+    pub settings: Settings,
+    /// What has happened since somebody looked; nothing is kept while nobody watches.
+    pub news: Option<Vec<News>>,
+    pub(super) folders: BTreeMap<FolderKey, Folder>,
+    pub(super) folder_ids: HashMap<String, FolderKey>,
     messages: HashMap<Key, Message>,
     ids: HashMap<String, Key>,
+    /// All messages by time of receipt (seconds), then by key.
+    by_time: BTreeSet<(i64, Key)>,
+    index: Index,
     /// By internet message id; lets answers join their conversation.
     threads: HashMap<String, Conversation>,
     /// By subject without marks; lets `RE:` without references join.
     topics: HashMap<String, Conversation>,
     changes: u64,
+    /// Changes to folders, counted.
+    pub(super) folder_changes: u64,
+    /// The folders that are gone: at which count, their ids.
+    pub(super) buried: Vec<(u64, String)>,
     clock: Clock,
 }
+
+/// The categories that a mailbox begins with.
+const CATEGORIES: [(&str, &str); 6] = [
+    ("Red category", "preset0"),
+    ("Orange category", "preset1"),
+    ("Yellow category", "preset3"),
+    ("Green category", "preset4"),
+    ("Blue category", "preset7"),
+    ("Purple category", "preset8"),
+];
 
 impl Mailbox {
     pub fn new(address: &str, seed: u64, clock: Clock) -> Self {
@@ -77,157 +103,38 @@ impl Mailbox {
             name,
             guid,
             names,
-            in_flight: 0,
-            calls: VecDeque::new(),
+            meter: Meter::default(),
             uploads: HashMap::new(),
+            categories: Vec::new(),
+            settings: Settings::default(),
+            news: None,
             folders: BTreeMap::new(),
             folder_ids: HashMap::new(),
             messages: HashMap::new(),
             ids: HashMap::new(),
+            by_time: BTreeSet::new(),
+            index: Index::default(),
             threads: HashMap::new(),
             topics: HashMap::new(),
             changes: 0,
+            folder_changes: 0,
+            buried: Vec::new(),
             clock,
         };
         for (which, _, display) in WELL_KNOWN {
             let parent = (which != WellKnown::Root).then_some(ROOT);
             mailbox.insert_folder(which.key(), display, parent, false);
         }
+        mailbox.categories = CATEGORIES
+            .into_iter()
+            .map(|(name, colour)| Category {
+                id: names::guid(&mailbox.names.category_digest(name)),
+                name: name.to_owned(),
+                colour: colour.to_owned(),
+            })
+            .collect();
         mailbox
     }
-
-    fn insert_folder(&mut self, key: FolderKey, name: &str, parent: Option<FolderKey>, is_hidden: bool) {
-        let looks = print_of(&[b"folder", &parent.unwrap_or(ROOT).to_be_bytes(), name.to_lowercase().as_bytes()]);
-        let print = self.names.print(looks);
-        let id = self.names.folder_id(print);
-        self.folder_ids.insert(id.clone(), key);
-        let folder = Folder {
-            key,
-            id,
-            name: name.to_owned(),
-            parent,
-            is_hidden,
-            items: BTreeSet::new(),
-            log: DeltaLog::default(),
-            properties: BTreeMap::new(),
-        };
-        self.folders.insert(key, folder);
-    }
-
-    // Folders.
-
-    /// The folder of that well-known name (any case) or id.
-    pub fn resolve_folder(&self, reference: &str) -> Result<FolderKey, Refusal> {
-        if let Some(key) = self.folder_ids.get(reference) {
-            return Ok(*key);
-        }
-        let named = WELL_KNOWN.iter().find(|(_, name, _)| name.eq_ignore_ascii_case(reference));
-        match named {
-            Some((which, _, _)) => Ok(which.key()),
-            None if looks_like_id(reference) => Err(Refusal::NoSuchFolder),
-            None => Err(Refusal::MalformedId),
-        }
-    }
-
-    pub fn folder(&self, key: FolderKey) -> Option<&Folder> {
-        self.folders.get(&key)
-    }
-
-    /// All folders, the root first.
-    pub fn folders(&self) -> impl Iterator<Item = &Folder> {
-        self.folders.values()
-    }
-
-    pub fn children(&self, parent: FolderKey) -> impl Iterator<Item = &Folder> {
-        self.folders.values().filter(move |folder| folder.parent == Some(parent))
-    }
-
-    /// The display names from below the root, joined with `/`.
-    pub fn path(&self, key: FolderKey) -> String {
-        let mut names = Vec::new();
-        let mut next = self.folders.get(&key);
-        while let Some(folder) = next.filter(|folder| folder.key != ROOT) {
-            names.push(folder.name.as_str());
-            next = folder.parent.and_then(|parent| self.folders.get(&parent));
-        }
-        names.reverse();
-        names.join("/")
-    }
-
-    /// The folder at a path of display names, in any case.
-    pub fn folder_at(&self, path: &str) -> Option<FolderKey> {
-        let mut at = ROOT;
-        for name in path.split('/').filter(|name| !name.is_empty()) {
-            at = self.children(at).find(|folder| folder.name.to_lowercase() == name.to_lowercase())?.key;
-        }
-        (at != ROOT).then_some(at)
-    }
-
-    pub fn create_folder(&mut self, parent: FolderKey, name: &str, is_hidden: bool) -> Result<FolderKey, Refusal> {
-        self.refuse_double(parent, name, None)?;
-        let key = self.folders.keys().next_back().map_or(0, |last| last + 1);
-        self.insert_folder(key, name, Some(parent), is_hidden);
-        Ok(key)
-    }
-
-    pub fn rename_folder(&mut self, key: FolderKey, name: &str) -> Result<(), Refusal> {
-        Self::refuse_distinguished(key)?;
-        let parent = self.folders.get(&key).and_then(|folder| folder.parent).ok_or(Refusal::NoSuchFolder)?;
-        self.refuse_double(parent, name, Some(key))?;
-        if let Some(folder) = self.folders.get_mut(&key) {
-            name.clone_into(&mut folder.name);
-        }
-        Ok(())
-    }
-
-    /// Writes an extended property of a folder; without a value, it is taken away.
-    pub fn set_folder_property(&mut self, key: FolderKey, id: &str, value: Option<String>) {
-        let Some(folder) = self.folders.get_mut(&key) else { return };
-        let normal = normal_property_id(id);
-        match value {
-            Some(value) => drop(folder.properties.insert(normal, (id.to_owned(), value))),
-            None => drop(folder.properties.remove(&normal)),
-        }
-    }
-
-    fn refuse_double(&self, parent: FolderKey, name: &str, but: Option<FolderKey>) -> Result<(), Refusal> {
-        let wanted = name.to_lowercase();
-        let double = self.children(parent).any(|folder| Some(folder.key) != but && folder.name.to_lowercase() == wanted);
-        if double { Err(Refusal::FolderExists(name.to_owned())) } else { Ok(()) }
-    }
-
-    fn refuse_distinguished(key: FolderKey) -> Result<(), Refusal> {
-        if usize::try_from(key).is_ok_and(|key| key < WELL_KNOWN.len()) { Err(Refusal::FolderIsDistinguished) } else { Ok(()) }
-    }
-
-    /// Takes the folder, what is below it and all messages therein away for good.
-    pub fn delete_folder(&mut self, key: FolderKey) -> Result<(), Refusal> {
-        Self::refuse_distinguished(key)?;
-        let mut doomed = vec![key];
-        let mut at = 0;
-        while at < doomed.len() {
-            let below: Vec<FolderKey> = self.children(doomed[at]).map(|folder| folder.key).collect();
-            doomed.extend(below);
-            at += 1;
-        }
-        for key in doomed {
-            let items: Vec<Key> =
-                self.folders.get(&key).map(|f| f.items.iter().map(|(_, key)| *key).collect()).unwrap_or_default();
-            for item in items {
-                self.remove(item);
-            }
-            if let Some(folder) = self.folders.remove(&key) {
-                self.folder_ids.remove(&folder.id);
-            }
-        }
-        Ok(())
-    }
-
-    pub fn unread(&self, folder: &Folder) -> usize {
-        folder.items.iter().filter(|(_, key)| self.messages.get(key).is_some_and(|message| !message.is_read)).count()
-    }
-
-    // Messages.
 
     /// The message of that id, in either format.
     pub fn find(&self, id: &str) -> Result<Key, Refusal> {
@@ -244,13 +151,26 @@ impl Mailbox {
 
     /// The messages of a folder, or of all folders, newest first.
     pub fn newest_first(&self, folder: Option<FolderKey>) -> Vec<&Message> {
-        let one = folder.and_then(|key| self.folders.get(&key));
-        if let Some(folder) = one {
-            return folder.items.iter().rev().filter_map(|(_, key)| self.messages.get(key)).collect();
-        }
-        let mut all: Vec<&Message> = self.messages.values().collect();
-        all.sort_by_key(|message| std::cmp::Reverse((message.received, message.key)));
-        all
+        self.items(folder).iter().rev().filter_map(|(_, key)| self.messages.get(key)).collect()
+    }
+
+    /// How many messages are in a folder, or in all.
+    pub fn count(&self, folder: Option<FolderKey>) -> usize {
+        self.items(folder).len()
+    }
+
+    /// Some of the messages of a folder, or of all folders, newest first.
+    pub fn page(&self, folder: Option<FolderKey>, skip: usize, top: usize) -> Vec<&Message> {
+        self.items(folder).iter().rev().skip(skip).take(top).filter_map(|(_, key)| self.messages.get(key)).collect()
+    }
+
+    fn items(&self, folder: Option<FolderKey>) -> &BTreeSet<(i64, Key)> {
+        folder.and_then(|key| self.folders.get(&key)).map_or(&self.by_time, |folder| &folder.items)
+    }
+
+    /// The messages with this mark, and perhaps others.
+    pub fn marked(&self, mark: &Mark<'_>) -> BTreeSet<Key> {
+        self.index.find(mark)
     }
 
     /// Puts a new message into a folder: ids, change key and, if it has none, a conversation.
@@ -278,8 +198,11 @@ impl Mailbox {
         message.change = self.changes;
         self.ids.insert(message.id.clone(), key);
         self.ids.insert(message.immutable_id.clone(), key);
-        self.enter(key, message.received, folder);
+        let received = message.received;
+        self.by_time.insert((received.as_second(), key));
+        self.index.enter(key, &Index::prints(&message));
         self.messages.insert(key, message);
+        self.enter(key, received, folder);
         key
     }
 
@@ -298,20 +221,41 @@ impl Mailbox {
     /// Changes a message in place. A read flip keeps the modification time, as Outlook does.
     pub fn change(&mut self, key: Key, kind: ChangeKind, now: Timestamp, write: impl FnOnce(&mut Message)) {
         let Some(message) = self.messages.get_mut(&key) else { return };
-        let before = message.received;
+        let (before, was_read, prints) = (message.received, message.is_read, Index::prints(message));
         write(message);
+        let written = Index::prints(message);
+        if written != prints {
+            self.index.leave(key, &prints);
+            self.index.enter(key, &written);
+        }
         self.changes += 1;
         message.change = self.changes;
         if kind != ChangeKind::ReadState {
             message.modified = now;
         }
-        let (after, folder) = (message.received, message.folder);
+        let (after, folder, is_read) = (message.received, message.folder, message.is_read);
         self.threads.entry(message.internet_id.clone()).or_insert_with(|| message.conversation.clone());
+        self.by_time.remove(&(before.as_second(), key));
+        self.by_time.insert((after.as_second(), key));
         if let Some(folder) = self.folders.get_mut(&folder) {
             folder.items.remove(&(before.as_second(), key));
             folder.items.insert((after.as_second(), key));
             folder.log.note(key, kind);
+            folder.unread = (folder.unread + usize::from(!is_read)).saturating_sub(usize::from(!was_read));
         }
+        if is_read != was_read {
+            self.touch(Some(folder));
+        }
+        self.tell(key, NewsKind::Updated, folder);
+    }
+
+    /// Tells those who watch of a change of a message that is there.
+    fn tell(&mut self, key: Key, kind: NewsKind, folder: FolderKey) {
+        let Some(news) = &mut self.news else { return };
+        let Some(message) = self.messages.get(&key) else { return };
+        let place = self.folders.get(&folder).map_or(0, |folder| folder.log.end().saturating_sub(1));
+        let (id, immutable_id) = (message.id.clone(), message.immutable_id.clone());
+        news.push(News { kind, folder, key, id, immutable_id, change: message.change, place });
     }
 
     /// Moves a message: the default id changes, the immutable one stays. Into its own folder: nothing happens.
@@ -319,7 +263,7 @@ impl Mailbox {
         let Some(message) = self.messages.get_mut(&key).filter(|message| message.folder != folder) else { return };
         let id = self.names.rest_id();
         let old = std::mem::replace(&mut message.id, id.clone());
-        let (from, received) = (message.folder, message.received);
+        let (from, received, unread) = (message.folder, message.received, usize::from(!message.is_read));
         let immutable_id = message.immutable_id.clone();
         message.folder = folder;
         message.modified = now;
@@ -327,7 +271,7 @@ impl Mailbox {
         message.change = self.changes;
         self.ids.remove(&old);
         self.ids.insert(id, key);
-        self.leave(key, received, from, ChangeKind::Left { id: old, immutable_id });
+        self.leave((key, unread), received, from, ChangeKind::Left { id: old, immutable_id });
         self.enter(key, received, folder);
     }
 
@@ -350,24 +294,44 @@ impl Mailbox {
         Some(self.add(copy, folder))
     }
 
+    /// Lets the ids of a message lead nowhere until then.
+    pub fn hide(&mut self, key: Key, until: Timestamp) {
+        if let Some(message) = self.messages.get_mut(&key) {
+            message.hidden_until = Some(until);
+        }
+    }
+
     /// Takes a message away for good.
     pub fn remove(&mut self, key: Key) {
         let Some(message) = self.messages.remove(&key) else { return };
         self.ids.remove(&message.id);
         self.ids.remove(&message.immutable_id);
+        self.by_time.remove(&(message.received.as_second(), key));
+        self.index.leave(key, &Index::prints(&message));
         let left = ChangeKind::Left { id: message.id, immutable_id: message.immutable_id };
-        self.leave(key, message.received, message.folder, left);
+        self.leave((key, usize::from(!message.is_read)), message.received, message.folder, left);
     }
 
     fn enter(&mut self, key: Key, received: Timestamp, folder: FolderKey) {
+        self.touch(Some(folder));
+        let unread = usize::from(self.messages.get(&key).is_some_and(|message| !message.is_read));
         if let Some(folder) = self.folders.get_mut(&folder) {
+            folder.unread += unread;
             folder.items.insert((received.as_second(), key));
             folder.log.note(key, ChangeKind::Arrived);
         }
+        self.tell(key, NewsKind::Created, folder);
     }
 
-    fn leave(&mut self, key: Key, received: Timestamp, folder: FolderKey, left: ChangeKind) {
+    fn leave(&mut self, (key, unread): (Key, usize), received: Timestamp, folder: FolderKey, left: ChangeKind) {
+        self.touch(Some(folder));
+        if let (Some(news), ChangeKind::Left { id, immutable_id }) = (&mut self.news, &left) {
+            let place = self.folders.get(&folder).map_or(0, |folder| folder.log.end());
+            let (id, immutable_id, change) = (id.clone(), immutable_id.clone(), self.changes);
+            news.push(News { kind: NewsKind::Deleted, folder, key, id, immutable_id, change, place });
+        }
         if let Some(folder) = self.folders.get_mut(&folder) {
+            folder.unread = folder.unread.saturating_sub(unread);
             folder.items.remove(&(received.as_second(), key));
             folder.log.note(key, left);
         }
@@ -383,6 +347,6 @@ impl Mailbox {
     }
 }
 
-fn looks_like_id(id: &str) -> bool {
+pub(super) fn looks_like_id(id: &str) -> bool {
     id.len() > 40 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'='))
 }

@@ -112,6 +112,8 @@ pub(crate) struct Message {
     pub odata_type: Option<&'static str>,
     /// Accepted for sending, still in its folder until transport picks it up.
     pub is_submitted: bool,
+    /// Until then its ids lead nowhere.
+    pub hidden_until: Option<Timestamp>,
     pub was_moved_by_person: bool,
 }
 
@@ -157,6 +159,7 @@ impl Message {
             raw: None,
             odata_type: None,
             is_submitted: false,
+            hidden_until: None,
             was_moved_by_person: false,
         }
     }

@@ -2,16 +2,23 @@
 //!
 //! Plain data behind one lock: nothing here waits, and nothing here knows HTTP.
 
+mod category;
 mod folder;
+mod index;
 mod mailbox;
 mod message;
 mod names;
+mod news;
 mod thread;
+mod tree;
 
+pub(crate) use category::Category;
 pub(crate) use folder::{ChangeKind, Folder, FolderKey, Found, ROOT, ReadFlips, Round, WellKnown};
+pub(crate) use index::{Mark, is_worked_out};
 pub(crate) use mailbox::{Mailbox, Refusal, Upload};
 pub(crate) use message::{Attachment, AttachmentKind, Body, BodyKind, Key, Message, Origin, Recipient, normal_property_id};
-pub(crate) use names::{Names, hex};
+pub(crate) use names::{Names, guid, hex};
+pub(crate) use news::{News, NewsKind};
 pub(crate) use thread::topic;
 
 use std::collections::{BTreeMap, HashMap};
@@ -23,10 +30,13 @@ use super::agenda::Agenda;
 use super::assertion::Registered;
 use super::faults::FaultTable;
 use super::ledger::Ledger;
+use super::limits::Limits;
 use super::luck::Comings;
 use super::moods::Temper;
 use super::people::Habit;
+use super::permissions::Access;
 use super::server::Strangers;
+use super::subscriptions::Subscriptions;
 use crate::clock::Clock;
 
 /// Everything the tenant knows.
@@ -48,14 +58,18 @@ pub(crate) struct Tenant {
     pub token_lifetime: Duration,
     pub sent_delay: Duration,
     pub strangers: Strangers,
-    /// How many requests a mailbox takes at once; `None` takes any number.
-    pub concurrent_max: Option<usize>,
+    /// How much a mailbox takes.
+    pub limits: Limits,
+    /// What the application may do.
+    pub access: Access,
     pub temper: Temper,
     /// What people do.
     pub people: Vec<Habit>,
     /// What is to be done later.
     pub agenda: Agenda,
     pub faults: FaultTable,
+    /// Who is told of changes, and what is on its way to them.
+    pub subscriptions: Subscriptions,
     /// How often each call was let in.
     pub comings: Comings,
     pub ledger: Ledger,

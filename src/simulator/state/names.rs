@@ -70,6 +70,11 @@ impl Names {
         guid(&self.digest("guid"))
     }
 
+    /// What the id of a category that every mailbox has is made of.
+    pub fn category_digest(&self, name: &str) -> [u8; 32] {
+        self.digest_of("category", print_of(&[name.as_bytes()]))
+    }
+
     /// Sixteen bytes for the conversation that a message of this print begins.
     pub fn conversation(&self, print: u64) -> [u8; 16] {
         let digest = self.digest_of("conversation", print);

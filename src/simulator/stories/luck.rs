@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{Receiver, ReceiverOptions};
+use super::super::{Limits, Receiver, ReceiverOptions};
 use super::*;
 
 /// Which of forty creates fail, made in this order, three times each.
@@ -37,7 +37,7 @@ async fn which_calls_a_chance_strikes_follows_from_its_seed_and_not_from_their_o
 #[tokio::test]
 async fn concurrent_calls_on_messages_fail_the_same_however_they_arrive() {
     let run = async |order: Vec<u32>| {
-        let stage = Stage::open(Options { concurrent_max: None, ..options() }).await;
+        let stage = Stage::open(Options { limits: Limits::NONE, ..options() }).await;
         stage.simulator.script(&json!({"on": "patch", "fault": "500", "chance": 0.5, "seed": 3})).unwrap();
         let one = async |number: u32| {
             let (_, draft) = stage.post("/messages", json!({"subject": number.to_string()})).await;

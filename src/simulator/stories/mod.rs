@@ -1,6 +1,7 @@
 //! Stories told to the tenant over real HTTP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::needless_pass_by_value)]
 
+mod access;
 mod asserting;
 mod changes;
 mod drafts;
@@ -8,13 +9,19 @@ mod faults;
 #[allow(dead_code, reason = "the engine's stories use all of it")]
 #[path = "../../../tests/graph/mod.rs"]
 mod graph;
+mod hook;
+mod looking;
 mod luck;
 mod moods;
 mod people;
 mod reading;
 mod receiving;
+mod rich;
 mod sending;
+mod settings;
 mod signing_in;
+mod subscriptions;
+mod tolerance;
 
 use std::time::Duration;
 
@@ -77,6 +84,11 @@ impl Stage {
         let reply: Value = reply.json().await.unwrap();
         let token = reply["access_token"].as_str().unwrap().to_owned();
         Self { simulator, http, judge, token }
+    }
+
+    /// The client's access token.
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     pub async fn begin() -> Self {

@@ -1,6 +1,6 @@
 //! What Microsoft leaves open, at its worst.
 
-use super::super::{Chance, Moods, SecondSend, Span, Throttle};
+use super::super::{Chance, Limits, Moods, SecondSend, Span, Window};
 use super::*;
 
 const MARKER: &str = "String {a0b1c2d3-0000-4000-8000-000000000001} Name postroom.action";
@@ -160,15 +160,15 @@ async fn an_accepted_send_can_name_retry_after_and_the_mail_can_come_back() {
 async fn more_calls_than_a_mailbox_takes_are_refused_until_the_time_is_over() {
     let clock = hand_clock();
     let minute = Duration::from_mins(1);
-    let throttle = Some(Throttle { calls: 3, within: minute, retry_after: Duration::from_secs(7) });
-    let stage = Stage::open(Options { moods: Moods { throttle, ..Moods::default() }, clock: clock.clone(), ..options() }).await;
+    let limits = Limits { requests: Some(Window { most: 3, within: minute }), ..Limits::default() };
+    let stage = Stage::open(Options { limits, clock: clock.clone(), ..options() }).await;
     let mut statuses = Vec::new();
     for _ in 0..4 {
         statuses.push(stage.request(Method::GET, "/messages").send().await.unwrap());
     }
     let last = statuses.pop().unwrap();
     assert!(statuses.iter().all(|reply| reply.status() == 200));
-    assert_eq!((last.status().as_u16(), last.headers()["retry-after"].to_str().unwrap()), (429, "7"));
+    assert_eq!((last.status().as_u16(), last.headers()["retry-after"].to_str().unwrap()), (429, "60"));
     clock.advance(minute);
     assert_eq!(stage.request(Method::GET, "/messages").send().await.unwrap().status(), 200);
     stage.end().await;
