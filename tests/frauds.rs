@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::world::{World, mail, statuses};
+use crate::world::{MAILBOX, World, mail, statuses};
 
 /// Acts on mail whose sender is proven.
 const CAREFUL: [(&str, &str); 1] =
@@ -49,4 +49,52 @@ async fn only_what_the_receiving_server_found_out_proves_a_sender() {
         |(subject, why): (&str, &str)| (subject.to_owned(), format!("the sender is not proven: {why} ({}:3)", place.display()));
     assert_eq!(parked, expected.map(told));
     assert_eq!(lines.iter().map(statuses).filter(|found| !found.is_empty()).collect::<Vec<_>>(), [["done"]]);
+}
+
+const ANSWERS: [(&str, &str); 2] = [
+    ("10-answers.rhai", "//! Answers.\nfn then(mail) { reply(\"a.html\", #{}); }\n"),
+    ("templates/a.html", "<p>Thank you.</p>\n"),
+];
+
+/// A report by `from` that what bears this Message-ID did not reach `recipient`; with these fields on top, and these of the original.
+fn report(number: usize, from: &str, (headers, original): (&str, &str), (id, recipient): (&str, &str)) -> Vec<u8> {
+    format!(
+        "{headers}From: Mailer <{from}>\r\nTo: {MAILBOX}\r\nSubject: Undeliverable {number}\r\nMessage-ID: <r{number}@report.example>\r\n\
+         In-Reply-To: {id}\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: text/plain\r\n\r\nSorry.\r\n\
+         --b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns;mx.example\r\n\r\n\
+         Final-Recipient: rfc822;{recipient}\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n\
+         --b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: {id}\r\nSubject: RE: Hello\r\n{original}\r\n--b--\r\n"
+    )
+    .into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_only_names_a_mail_of_ours_is_believed_of_those_alone_who_must_know() {
+    const INSIDE: &str = "Received: from a.prod.outlook.com by b.prod.outlook.com with HTTPS; Mon, 2 Mar 2026 09:00:00 +0000\r\n";
+    let forged_mark = "x-postroom-action: 0f.00000000000000000000000000000000\r\n";
+    let failed = "Authentication-Results: spf=fail; dmarc=fail header.from=fabrikam.com\r\nReceived: from x.example by \
+        c.mail.protection.outlook.com with SMTP; Mon, 2 Mar 2026 09:00:00 +0000\r\n";
+    for (what, from, fields, is_believed) in [
+        ("a stranger", "postmaster@evil.example", ("", ""), false),
+        ("a stranger with a mark of its own", "postmaster@evil.example", ("", forged_mark), false),
+        ("a stranger in the recipient's name", "postmaster@fabrikam.com", (failed, ""), false),
+        ("the recipient's own server", "postmaster@fabrikam.com", ("", ""), true),
+        ("the tenant's own mailer", "mailer@contoso.onmicrosoft.com", (INSIDE, ""), true),
+    ] {
+        let mut world = World::started(&ANSWERS).await;
+        world.deliver(&mail(1, "Hello", "x"));
+        world.settled(1).await;
+        world.until_sent(1).await;
+        let shown = world.tenant.mailbox(MAILBOX).unwrap();
+        let id = shown["folders"]["Sent Items"][0]["internetMessageId"].as_str().unwrap().to_owned();
+        world.deliver(&report(2, from, fields, (&id, "ana1@fabrikam.com")));
+        let lines = world.until("the report is decided", |counts, _| counts.messages == 2 && counts.undecided == 0).await;
+        let waiting = world.engine.as_ref().unwrap().journal().parked().await.unwrap();
+        world.stop().await;
+        let reasons: Vec<&str> = waiting.iter().map(|line| line.reason.as_str()).collect();
+        let (status, expected): (_, &[&str]) =
+            if is_believed { ("rejected", &["it came back: ana1@fabrikam.com (5.1.1)"]) } else { ("done", &[]) };
+        assert_eq!((statuses(&lines[1]), reasons), (vec![status], expected.to_vec()), "{what}");
+    }
 }

@@ -4,7 +4,7 @@ use super::decide::Answered;
 use super::{DecidedMailbox, Decider};
 use crate::ids::ActionId;
 use crate::journal::{InstanceKey, JournalError, Returned, Undecided};
-use crate::mail::{Bounce, Message};
+use crate::mail::{AuthVerdict, Bounce, Message};
 
 impl Decider {
     /// Recognises a bounce of our own mail. A report can only be read whole; its content is then at hand for the rules too.
@@ -44,16 +44,40 @@ fn returned(bounce: &Bounce, report: &Message, key: &InstanceKey) -> Option<Retu
     if reasons.is_empty() {
         return None;
     }
-    let header = |name: &str| report.header(name).ok().flatten().unwrap_or_default();
-    let named = [header("In-Reply-To"), header("References")].join(" ");
-    let mut message_ids: Vec<String> = named.split_whitespace().map(str::to_owned).collect();
     let original = bounce.original.as_ref();
-    message_ids.extend(original.and_then(|original| original.internet_message_id.clone()));
     let headers = original.and_then(|original| original.headers.as_deref()).unwrap_or_default();
     let mark =
         headers.iter().find(|header| header.name.eq_ignore_ascii_case("x-postroom-action")).map(|header| header.value.as_str());
     let action = mark.filter(|mark| key.is_ours(mark)).and_then(action_of);
+    let mut message_ids = Vec::new();
+    if action.is_none() {
+        if !is_believed(bounce, report) {
+            let from = report.envelope.from.as_ref().map_or("nobody", |from| from.address.as_str());
+            tracing::warn!(
+                from,
+                "a report of non-delivery bears no mark of ours, and its sender need not know: no mail is tied to it"
+            );
+            return None;
+        }
+        let header = |name: &str| report.header(name).ok().flatten().unwrap_or_default();
+        let named = [header("In-Reply-To"), header("References")].join(" ");
+        message_ids.extend(named.split_whitespace().map(str::to_owned));
+        message_ids.extend(original.and_then(|original| original.internet_message_id.clone()));
+    }
     Some(Returned { action, message_ids, reason: reasons.join(", ") })
+}
+
+/// Whether the report is believed of a mail that it only names, for whoever saw the mail or an answer to it can name it: the tenant's own
+/// mailer is, and the proven domain of somebody who did not get it.
+fn is_believed(bounce: &Bounce, report: &Message) -> bool {
+    if report.is_from_inside() == Ok(true) {
+        return true;
+    }
+    let is_proven = report.authenticity().is_ok_and(|found| found.verdict == AuthVerdict::Pass);
+    let domain = |address: &str| address.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase());
+    let from = report.envelope.from.as_ref().and_then(|from| domain(&from.address));
+    let lost = bounce.recipients.iter().filter(|recipient| recipient.permanent);
+    is_proven && from.is_some() && lost.into_iter().any(|recipient| domain(&recipient.address) == from)
 }
 
 /// The action that a mark names; one that was sent again bears its number behind a dash.

@@ -50,16 +50,21 @@ impl Message {
         let Some(at) = headers.iter().position(|header| is(header, "Authentication-Results")) else {
             return Ok(unknown("the message has no Authentication-Results"));
         };
-        Ok(match came_in(headers) {
-            Some(entry) if at < entry => headers.get(at).map_or_else(|| unknown(""), |header| judge(&header.value)),
-            Some(_) => unknown(
+        Ok(match entry(headers) {
+            Entry::Field(entry) if at < entry => headers.get(at).map_or_else(|| unknown(""), |header| judge(&header.value)),
+            Entry::Field(_) => unknown(
                 "its Authentication-Results stands below the Received field of the server that took the mail in, where its sender \
                  can have written it",
             ),
-            None => unknown(
+            Entry::Nowhere | Entry::Untold => unknown(
                 "its Received fields do not say where the mail came in, so that anybody can have written its Authentication-Results",
             ),
         })
+    }
+
+    /// Whether it was made within Exchange and came through none of its doors: what comes from outside cannot hide the door.
+    pub fn is_from_inside(&self) -> Result<bool, NeedsContent> {
+        Ok(!self.is_enclosed() && matches!(entry(self.headers()?), Entry::Nowhere))
     }
 }
 
@@ -71,22 +76,30 @@ fn unknown(reason: &str) -> Authenticity {
     Authenticity { verdict: AuthVerdict::Unknown, reason: reason.to_owned(), spf: None, dkim: None, dmarc: None, composite: None }
 }
 
-/// Where among the fields the Received field stands by which the mail came in from outside. Behind Exchange's own hops it is the first
-/// that a front door wrote, or that names a server of somebody else as the one before it; what is below may be made up, Exchange's names
-/// too. Of other servers nothing is known: their topmost Received it is. `None` where nothing came from outside, or a hop cannot be read.
-fn came_in(headers: &[Header]) -> Option<usize> {
-    let mut hops = headers.iter().enumerate().filter(|(_, header)| is(header, "Received"));
-    let (topmost, first) = hops.next()?;
-    let mut hop = hop(&first.value)?;
-    if !is_exchange(&hop.by) {
-        return Some(topmost);
+/// How a mail came in from outside.
+enum Entry {
+    /// By the hop that this field tells of.
+    Field(usize),
+    /// It did not: every hop is one of Exchange's own.
+    Nowhere,
+    /// Its hops cannot be read.
+    Untold,
+}
+
+/// Behind Exchange's own hops, the mail came in by the first that a front door wrote, or that names a server of somebody else as the one
+/// before it; what is below may be made up, Exchange's names too. Of other servers nothing is known: their topmost Received it is.
+fn entry(headers: &[Header]) -> Entry {
+    let hops = headers.iter().enumerate().filter(|(_, header)| is(header, "Received"));
+    let mut is_inside = false;
+    for (at, field) in hops {
+        match hop(&field.value) {
+            Some(hop) if !is_exchange(&hop.by) => return if is_inside { Entry::Untold } else { Entry::Field(at) },
+            Some(hop) if hop.by.contains(FRONT_DOOR) || !is_exchange(&hop.from) => return Entry::Field(at),
+            Some(_) => is_inside = true,
+            None => return Entry::Untold,
+        }
     }
-    let mut at = topmost;
-    while !hop.by.contains(FRONT_DOOR) && is_exchange(&hop.from) {
-        let (next, field) = hops.next()?;
-        (at, hop) = (next, self::hop(&field.value).filter(|hop| is_exchange(&hop.by))?);
-    }
-    Some(at)
+    Entry::Nowhere
 }
 
 /// Who handed a mail to whom.
@@ -228,6 +241,25 @@ mod tests {
         for untold in [String::new(), inner.to_owned(), format!("{inner}{other}"), "Received: id 7\r\n".to_owned()] {
             assert_eq!(of(&format!("{untold}{PASS}")), (AuthVerdict::Unknown, nowhere.to_owned()), "{untold}");
             assert_eq!(of(&format!("{PASS}{untold}")), (AuthVerdict::Unknown, nowhere.to_owned()), "{untold}");
+        }
+    }
+
+    #[test]
+    fn mail_is_from_inside_only_when_it_came_through_no_door() {
+        let inner = "Received: from a.prod.outlook.com by b.prod.outlook.com with HTTPS\r\n";
+        let door = "Received: from c.outlook.com by c.mail.protection.outlook.com with SMTP\r\n";
+        let client = "Received: from [192.0.2.6] by c.prod.outlook.com with SMTP\r\n";
+        for (hops, expected) in [
+            (String::new(), true),
+            (inner.to_owned(), true),
+            (format!("{inner}{door}"), false),
+            (format!("{inner}{door}{inner}"), false),
+            (format!("{inner}{client}"), false),
+            ("Received: from a.prod.outlook.com by mx.contoso.com\r\n".to_owned(), false),
+            (format!("{inner}Received: id 7\r\n"), false),
+        ] {
+            let message = Message::from_raw(format!("{hops}From: a@contoso.com\r\n\r\n").into_bytes(), "a.eml");
+            assert_eq!(message.is_from_inside(), Ok(expected), "{hops}");
         }
     }
 

@@ -172,8 +172,12 @@ fn non_delivery_report(tenant: &Tenant, mail: &Submitted, recipient: &str, why: 
     let head_end = mail.raw.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(mail.raw.len());
     let original = String::from_utf8_lossy(&mail.raw[..head_end]);
     let subject: String = mail.subject.chars().filter(char::is_ascii).filter(|letter| !letter.is_control()).collect();
+    // It is made within the tenant and comes through no door.
     format!(
-        "Return-Path: <>\r\n\
+        "Received: from AM0PR04MB1.eurprd04.prod.outlook.com (2603:10a6:10:1::6)\r\n by AM0PR04MB2.eurprd04.prod.outlook.com with HTTPS; \
+         {date}\r\n\
+         Authentication-Results: dkim=none (message not signed)\r\n header.d=none;dmarc=none action=none header.from={own};\r\n\
+         Return-Path: <>\r\n\
          From: Microsoft Outlook <{postmaster}>\r\n\
          To: <{sender}>\r\n\
          Date: {date}\r\n\
