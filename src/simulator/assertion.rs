@@ -113,6 +113,9 @@ impl Registered {
     }
 }
 
+/// How far two clocks may be apart: Entra ID's validation grants five minutes, and clients round their times up.
+const SKEW_S: f64 = 300.0;
+
 impl Jwt {
     fn read(text: &str) -> Option<Self> {
         let (signed, signature) = text.rsplit_once('.')?;
@@ -130,7 +133,7 @@ impl Jwt {
         let (from, until) = (self.claims["nbf"].as_f64(), self.claims["exp"].as_f64());
         #[allow(clippy::cast_precision_loss)] // seconds of this era are exact
         let now_s = now.as_second() as f64;
-        if from.is_none_or(|from| from <= now_s) && until.is_some_and(|until| now_s < until) {
+        if from.is_none_or(|from| from <= now_s + SKEW_S) && until.is_some_and(|until| now_s < until + SKEW_S) {
             return Ok(());
         }
         let text = format!(

@@ -111,6 +111,9 @@ impl Model {
         }))
         .unwrap();
         model.types.extend(further);
+        // Answers show this although the published model does not have it.
+        let subscription = model.types.entry("subscription".into()).or_default();
+        subscription.properties.insert("notificationContentType".into(), "Edm.String".into());
         model.enums.entry("exchangeIdFormat".into()).or_insert_with(|| {
             ["entryId", "ewsId", "immutableEntryId", "restId", "restImmutableEntryId"].map(str::to_owned).into()
         });
@@ -162,6 +165,7 @@ impl Model {
             _ => return Err("the model has nothing there".to_owned()),
         };
         for (n, segment) in rest.iter().enumerate() {
+            let segment = unqualified(segment);
             if segment.starts_with('$') {
                 return Ok(Place::Raw);
             }
@@ -179,6 +183,16 @@ impl Model {
             };
         }
         Ok(Place::Typed(bare(&at).to_owned()))
+    }
+}
+
+/// Actions and functions may be called by their whole name.
+fn unqualified(segment: &str) -> &str {
+    let prefix = "microsoft.graph.";
+    if segment.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)) {
+        &segment[prefix.len()..]
+    } else {
+        segment
     }
 }
 
@@ -245,9 +259,9 @@ impl Finder<'_> {
         if request.is_null() || request.get("bytes").is_some_and(Value::is_u64) {
             return;
         }
-        let method = text(&exchange["method"]);
+        let method = text(&exchange["method"]).to_uppercase();
         match place {
-            Place::Typed(declared) if ["POST", "PATCH", "PUT"].contains(&method) => {
+            Place::Typed(declared) if ["POST", "PATCH", "PUT"].contains(&method.as_str()) => {
                 self.value(element(declared).unwrap_or(declared), request, "request", Strictness::Asked);
             }
             Place::Typed(_) | Place::Raw => self.say(&format!("a {method} with a JSON body")),
@@ -269,7 +283,7 @@ impl Finder<'_> {
         match place {
             _ if is_raw => {}
             Place::Typed(declared) if answer.is_object() => {
-                let is_created = element(declared).is_some() && text(&exchange["method"]) == "POST";
+                let is_created = element(declared).is_some() && text(&exchange["method"]).eq_ignore_ascii_case("POST");
                 self.body(if is_created { element(declared).unwrap_or_default() } else { declared }, answer);
             }
             Place::Operation { returns: Some(declared), .. } => self.body(declared, answer),
@@ -284,7 +298,10 @@ impl Finder<'_> {
     /// A whole answer: one value, or a page of them.
     fn body(&mut self, declared: &str, answer: &Value) {
         let Some(element) = element(declared) else {
-            return self.value(declared, answer, "answer", Strictness::Answered);
+            // A property that is read alone comes as `value`, unless it is an object.
+            let is_alone = bare(declared).starts_with("Edm.") || self.model.enums.contains_key(bare(declared));
+            let told = if is_alone { &answer["value"] } else { answer };
+            return self.value(declared, told, "answer", Strictness::Answered);
         };
         let Some(page) = answer.as_object() else { return self.say(&format!("no page of {element}: {answer}")) };
         for name in page.keys().filter(|name| *name != "value" && !name.starts_with("@odata.")) {

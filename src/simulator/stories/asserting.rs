@@ -77,8 +77,8 @@ async fn an_assertion_is_taken_as_the_libraries_send_it_and_each_lie_has_its_num
         ("unregistered", signed(&with(&header, "x5t#S256", json!("AAAA")), &claims), (401, json!(700_027))),
         ("another tenant's", signed(&header, &with(&claims, "aud", json!("https://x/y"))), (401, json!(700_023))),
         ("another's subject", signed(&header, &with(&claims, "sub", json!("x"))), (401, json!(700_021))),
-        ("over", signed(&header, &with(&claims, "exp", json!(now - 1))), (401, json!(700_024))),
-        ("not yet", signed(&header, &with(&claims, "nbf", json!(now + 60))), (401, json!(700_024))),
+        ("over", signed(&header, &with(&claims, "exp", json!(now - 301))), (401, json!(700_024))),
+        ("not yet", signed(&header, &with(&claims, "nbf", json!(now + 360))), (401, json!(700_024))),
     ];
     for (name, assertion, wanted) in cases {
         assert_eq!(present(&simulator, &assertion).await, wanted, "{name}");
