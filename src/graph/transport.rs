@@ -130,7 +130,7 @@ impl Transport {
             if status.is_success() {
                 return Ok(body);
             }
-            Err(GraphError::refused(name, effect, refusal(status.as_u16(), &headers, &body, self.clock.now())))
+            Err(GraphError::refused(name, effect, &refusal(status.as_u16(), &headers, &body, self.clock.now())))
         };
         attempt.await.map_err(|error: GraphError| error.of(Some(mailbox)))
     }
@@ -177,8 +177,7 @@ impl Transport {
             if let Some(wait) = wait.filter(|_| !quota_spent) {
                 gate.close(&self.clock, wait);
             }
-            let claims = told.claims.clone();
-            return Err(Failed { error: GraphError::refused(call.name, call.effect, told), claims });
+            return Err(Failed { error: GraphError::refused(call.name, call.effect, &told), claims: told.claims });
         }
         let answer = |body| Answer { call: call.name, effect: call.effect, body };
         if call.answer_max == 0 {

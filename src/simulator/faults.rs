@@ -46,6 +46,8 @@ pub(crate) enum RetryAfter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     Refusal(u16, RetryAfter),
+    /// 401 with what the next token must prove.
+    Challenge,
     /// The connection is cut without an answer.
     Reset,
     /// No answer for `seconds` (default 600), then the connection is cut.
@@ -84,6 +86,7 @@ pub(crate) const FAULTS: &[(&str, Moment, Failure)] = &[
     ("truncated_json", Moment::After, Failure::Truncated),
     ("html_502", Moment::Before, Failure::Html),
     ("401", Moment::Before, Failure::Refusal(401, RetryAfter::Missing)),
+    ("401_claims", Moment::Before, Failure::Challenge),
     ("403", Moment::Before, Failure::Refusal(403, RetryAfter::Missing)),
     ("404", Moment::Before, Failure::Refusal(404, RetryAfter::Missing)),
     ("409", Moment::Before, Failure::Refusal(409, RetryAfter::Missing)),
