@@ -27,7 +27,7 @@ pub(super) fn run(path: &Path) -> Exit {
         say(&problem.to_string());
         warnings += 1;
     }
-    match Graph::check(&graph_settings(&config), Clock::system()) {
+    match Graph::check(&graph_settings(&config), Clock::system().now()) {
         Ok(None) => {}
         Ok(Some(soon)) => {
             say(&format!("{}: warning: {soon}", path.display()));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Method, Url};
 use serde::Deserialize;
@@ -15,6 +16,7 @@ use super::folders::FolderCache;
 use super::gate::Gate;
 use super::request::{Answer, Call, Effect, JSON_MAX, OpenCall};
 use super::settings::{Changes, GraphSettings};
+use super::sign_in::token_url;
 use super::transport::Transport;
 use super::wire::Page;
 use crate::clock::Clock;
@@ -41,9 +43,9 @@ impl Graph {
     ///
     /// # Errors
     /// What is wrong and what to do.
-    pub fn check(settings: &GraphSettings, clock: Clock) -> Result<Option<String>, GraphError> {
-        let now = clock.now();
-        Self::new(settings, clock)?;
+    pub fn check(settings: &GraphSettings, now: Timestamp) -> Result<Option<String>, GraphError> {
+        let [_, login] = settings.urls()?;
+        token_url(settings, &login)?;
         let expiry = Expiry::of(settings.credential.name());
         expiry.is(settings.credential.check().map_err(GraphError::settings)?);
         Ok(expiry.shown(now))

@@ -66,24 +66,7 @@ pub(super) struct SignIn {
 
 impl SignIn {
     pub fn new(settings: &GraphSettings, [login, base]: [&Url; 2], http: Client, clock: Clock) -> Result<Self, GraphError> {
-        let tenant = settings.tenant.to_ascii_lowercase();
-        let is_name = tenant.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')) && !tenant.contains("..");
-        if NO_TENANTS.contains(&tenant.as_str()) || !is_name {
-            return Err(GraphError::settings(format!(
-                "tenant `{}` must be the tenant's id or one of its domains",
-                settings.tenant
-            )));
-        }
-        let mut url = login.clone();
-        url.path_segments_mut().map_err(|()| GraphError::settings("login_url cannot carry a path"))?.pop_if_empty().extend([
-            settings.tenant.as_str(),
-            "oauth2",
-            "v2.0",
-            "token",
-        ]);
-        if let Credential::ManagedIdentity(service) = &settings.credential {
-            identity_address(service)?;
-        }
+        let url = token_url(settings, login)?;
         Ok(Self {
             url,
             resource: base.origin().ascii_serialization(),
@@ -214,6 +197,26 @@ impl SignIn {
         }
         read(&body, age).map_err(|why| GraphError::bad_answer(call, Effect::Read, why).into())
     }
+}
+
+/// The tenant's token endpoint; also looks whether a managed identity's service has an address.
+pub(super) fn token_url(settings: &GraphSettings, login: &Url) -> Result<Url, GraphError> {
+    let tenant = settings.tenant.to_ascii_lowercase();
+    let is_name = tenant.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')) && !tenant.contains("..");
+    if NO_TENANTS.contains(&tenant.as_str()) || !is_name {
+        return Err(GraphError::settings(format!("tenant `{}` must be the tenant's id or one of its domains", settings.tenant)));
+    }
+    if let Credential::ManagedIdentity(service) = &settings.credential {
+        identity_address(service)?;
+    }
+    let mut url = login.clone();
+    url.path_segments_mut().map_err(|()| GraphError::settings("login_url cannot carry a path"))?.pop_if_empty().extend([
+        settings.tenant.as_str(),
+        "oauth2",
+        "v2.0",
+        "token",
+    ]);
+    Ok(url)
 }
 
 fn identity_address(service: &IdentityService) -> Result<Url, GraphError> {
