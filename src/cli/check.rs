@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use super::{Exit, say, tell};
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::daemon::{endpoint_settings, fixtures_dir, surroundings};
+use crate::daemon::{endpoint_settings, fixtures_dir, graph_settings, surroundings};
 use crate::endpoints::Endpoints;
+use crate::graph::Graph;
 use crate::replay;
 use crate::rules::{RuleFiles, RuleSet};
 
@@ -24,6 +26,17 @@ pub(super) fn run(path: &Path) -> Exit {
     for problem in &config.warnings {
         say(&problem.to_string());
         warnings += 1;
+    }
+    match Graph::check(&graph_settings(&config), Clock::system().now()) {
+        Ok(None) => {}
+        Ok(Some(soon)) => {
+            say(&format!("{}: warning: {soon}", path.display()));
+            warnings += 1;
+        }
+        Err(error) => {
+            say(&format!("{}: {error}", path.display()));
+            errors += 1;
+        }
     }
     for error in Endpoints::check(&endpoint_settings(&config)) {
         say(&format!("{}: {error}", path.display()));

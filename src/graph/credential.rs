@@ -96,6 +96,23 @@ impl Credential {
         }
     }
 
+    /// Whether what it is made from can be used: the end of it, where that is known. What cannot be read is told elsewhere.
+    ///
+    /// # Errors
+    /// What is wrong and what to do, in words.
+    pub(super) fn check(&self) -> Result<Option<Timestamp>, String> {
+        match self {
+            Self::Certificate(pem) => {
+                let Ok(pem) = pem.read() else { return Ok(None) };
+                Certificate::read(&pem)
+                    .map(|found| Some(found.ends))
+                    .map_err(|why| format!("the certificate for signing in {why}"))
+            }
+            Self::Secret { ends, .. } => Ok(ends.and_then(end_of_day)),
+            Self::Federated(_) | Self::ManagedIdentity(_) => Ok(None),
+        }
+    }
+
     /// What of it may end.
     pub(super) fn name(&self) -> String {
         match self {

@@ -17,6 +17,9 @@ use crate::verdict::Verdict;
 /// Wait after `ErrorExceededMessageLimit`, whose window is a day and whose answer names no time.
 const SEND_QUOTA_WAIT: Duration = Duration::from_hours(1);
 
+/// Longest message, in characters: it may quote what the answer held, and ends in logs and on the page.
+const MESSAGE_MAX: usize = 500;
+
 /// Codes that say a delta cursor is dead.
 const CURSOR_LOST: [&str; 4] =
     ["SyncStateNotFound", "resyncRequired", "resyncChangesApplyDifferences", "resyncChangesUploadDifferences"];
@@ -112,7 +115,8 @@ impl GraphError {
     }
 
     pub(super) fn new(kind: ErrorKind, verdict: Verdict, call: &'static str, message: &str) -> Self {
-        let message = redact(message).into_boxed_str();
+        let cut = message.char_indices().nth(MESSAGE_MAX).map_or(message.len(), |(at, _)| at);
+        let message = redact(&message[..cut]).into_boxed_str();
         Self { kind, verdict, status: None, code: None, message, request_id: None, call, mailbox: None }
     }
 
@@ -154,16 +158,21 @@ impl GraphError {
     }
 
     /// Graph answered, and not with success.
-    pub(super) fn refused(call: &'static str, effect: Effect, refusal: Refusal) -> Self {
-        let (kind, verdict) = meaning(effect, &refusal);
+    pub(super) fn refused(call: &'static str, effect: Effect, refusal: &Refusal) -> Self {
+        let (kind, verdict) = meaning(effect, refusal);
         let error = Self::new(kind, verdict, call, &refusal.message);
         Self {
             status: Some(refusal.status),
-            code: refusal.code.map(String::into_boxed_str),
-            request_id: refusal.request_id.map(String::into_boxed_str),
+            code: refusal.code.as_deref().map(word),
+            request_id: refusal.request_id.as_deref().map(word),
             ..error
         }
     }
+}
+
+/// A code or id, which are short.
+fn word(text: &str) -> Box<str> {
+    text.chars().take(100).collect()
 }
 
 /// The error and its causes, joined by `: `.
@@ -266,8 +275,8 @@ mod tests {
     fn a_missing_mailbox_is_not_a_missing_message() {
         let refusal =
             |code: &str| Refusal { status: 404, code: Some(code.to_owned()), message: "No.".to_owned(), ..Refusal::default() };
-        let item = GraphError::refused("GET /messages/{id}", Effect::Read, refusal("ErrorItemNotFound"));
-        let mailbox = GraphError::refused("GET /messages/{id}", Effect::Read, refusal("MailboxNotEnabledForRESTAPI"));
+        let item = GraphError::refused("GET /messages/{id}", Effect::Read, &refusal("ErrorItemNotFound"));
+        let mailbox = GraphError::refused("GET /messages/{id}", Effect::Read, &refusal("MailboxNotEnabledForRESTAPI"));
         assert_eq!((item.is_gone(), item.is_configuration()), (true, false));
         assert_eq!((mailbox.is_gone(), mailbox.is_configuration()), (false, true));
         assert_eq!(item.to_string(), "GET /messages/{id}: 404 ErrorItemNotFound: No.; it was moved or deleted meanwhile");

@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Method, Url};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::{ErrorKind, GraphError};
+use super::expiry::Expiry;
 use super::folders::FolderCache;
 use super::gate::Gate;
 use super::request::{Answer, Call, Effect, JSON_MAX, OpenCall};
 use super::settings::{Changes, GraphSettings};
+use super::sign_in::token_url;
 use super::transport::Transport;
 use super::wire::Page;
 use crate::clock::Clock;
@@ -34,6 +37,18 @@ impl Graph {
     /// Checks the settings; makes no call.
     pub fn new(settings: &GraphSettings, clock: Clock) -> Result<Self, GraphError> {
         Ok(Self { transport: Arc::new(Transport::new(settings, clock)?), mailboxes: Arc::default() })
+    }
+
+    /// Looks at the settings as [`Graph::new`] does, and at what the credential is made from: that it ends soon, in words.
+    ///
+    /// # Errors
+    /// What is wrong and what to do.
+    pub fn check(settings: &GraphSettings, now: Timestamp) -> Result<Option<String>, GraphError> {
+        let [_, login] = settings.urls()?;
+        token_url(settings, &login)?;
+        let expiry = Expiry::of(settings.credential.name());
+        expiry.is(settings.credential.check().map_err(GraphError::settings)?);
+        Ok(expiry.shown(now))
     }
 
     /// The mailbox with this address or user id; whether it exists shows at its first call.

@@ -37,8 +37,15 @@ pub enum Changes {
     Listing,
 }
 
+impl GraphSettings {
+    /// Where Graph and the sign-in service are.
+    pub(super) fn urls(&self) -> Result<[Url; 2], GraphError> {
+        Ok([service_url("[graph] base_url", &self.base_url)?, service_url("[graph] login_url", &self.login_url)?])
+    }
+}
+
 /// An address that a bearer token or a client secret may be sent to: https, or http to this machine.
-pub(super) fn service_url(key: &str, text: &str) -> Result<Url, GraphError> {
+fn service_url(key: &str, text: &str) -> Result<Url, GraphError> {
     let url = outgoing::service_url(text.trim_end_matches('/')).map_err(|why| GraphError::settings(format!("{key} {why}")))?;
     if url.cannot_be_a_base() || url.query().is_some() || url.fragment().is_some() {
         return Err(GraphError::settings(format!("{key} must be scheme, host and path alone")));

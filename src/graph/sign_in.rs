@@ -5,7 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use jiff::{SignedDuration, Timestamp};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderValue};
 use reqwest::{Client, RequestBuilder, Url};
 use serde_json::{Value, json};
 
@@ -17,8 +18,7 @@ use super::request::{Effect, RequestIds, refusal};
 use super::settings::{GraphSettings, identity_url};
 use super::token::Token;
 use super::transport::{ReadFailure, read_capped};
-use crate::clock::Clock;
-use crate::clock::Stopwatch;
+use crate::clock::{Clock, Stopwatch};
 use crate::outgoing::Secret;
 use crate::verdict::Verdict;
 
@@ -34,6 +34,21 @@ const IDENTITY_PAUSES: [Duration; 4] =
 
 /// Names that stand for "any tenant" and give an application no token.
 const NO_TENANTS: [&str; 4] = ["common", "organizations", "consumers", ""];
+
+/// Clocks that part by more than this are not the same: assertions hold from their second on, and Microsoft forgives some minutes.
+const CLOCKS_PART: SignedDuration = SignedDuration::from_mins(1);
+
+/// A failure, and the service's own time.
+struct Refused {
+    error: GraphError,
+    at: Option<Timestamp>,
+}
+
+impl From<GraphError> for Refused {
+    fn from(error: GraphError) -> Self {
+        Self { error, at: None }
+    }
+}
 
 /// How a token is got.
 pub(super) struct SignIn {
@@ -51,24 +66,7 @@ pub(super) struct SignIn {
 
 impl SignIn {
     pub fn new(settings: &GraphSettings, [login, base]: [&Url; 2], http: Client, clock: Clock) -> Result<Self, GraphError> {
-        let tenant = settings.tenant.to_ascii_lowercase();
-        let is_name = tenant.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')) && !tenant.contains("..");
-        if NO_TENANTS.contains(&tenant.as_str()) || !is_name {
-            return Err(GraphError::settings(format!(
-                "tenant `{}` must be the tenant's id or one of its domains",
-                settings.tenant
-            )));
-        }
-        let mut url = login.clone();
-        url.path_segments_mut().map_err(|()| GraphError::settings("login_url cannot carry a path"))?.pop_if_empty().extend([
-            settings.tenant.as_str(),
-            "oauth2",
-            "v2.0",
-            "token",
-        ]);
-        if let Credential::ManagedIdentity(service) = &settings.credential {
-            identity_address(service)?;
-        }
+        let url = token_url(settings, login)?;
         Ok(Self {
             url,
             resource: base.origin().ascii_serialization(),
@@ -90,9 +88,26 @@ impl SignIn {
         }
     }
 
+    /// What is signed has a time in it: where our clock is not the service's, the service's counts, once.
     async fn of_application(&self, claims: Option<&Value>) -> Result<Token, GraphError> {
+        let now = self.clock.now();
+        match self.prove(claims, now).await {
+            Err(Refused { error, at: Some(at) })
+                if error.kind == ErrorKind::SignIn
+                    && matches!(*self.credential, Credential::Certificate(_))
+                    && at.duration_since(now).abs() > CLOCKS_PART =>
+            {
+                let seconds = now.duration_since(at).as_secs();
+                tracing::warn!(seconds, "this machine's clock is not the sign-in service's; set it right");
+                self.prove(claims, at).await.map_err(|refused| refused.error)
+            }
+            proved => proved.map_err(|refused| refused.error),
+        }
+    }
+
+    async fn prove(&self, claims: Option<&Value>, now: Timestamp) -> Result<Token, Refused> {
         let (credential, client_id, audience) = (Arc::clone(&self.credential), self.client_id.clone(), self.url.to_string());
-        let (id, now) = (self.ids.next(), self.clock.now());
+        let id = self.ids.next();
         let proof = move || credential.proof(&Claims { client_id: &client_id, audience: &audience, id, now });
         let proof = self.clock.work(proof).await.map_err(|why| GraphError::settings(why.to_string()))?;
         let proof = proof.map_err(GraphError::settings)?;
@@ -125,8 +140,10 @@ impl SignIn {
                 IdentityService::App { header, .. } => (APP, Some(header.clone())),
             };
             let error = match self.ask(call, asked, hidden).await {
-                Err(error) if error.status.is_some_and(|status| matches!(status, 404 | 410 | 429 | 500..)) => error,
-                other => return other,
+                Err(Refused { error, .. }) if error.status.is_some_and(|status| matches!(status, 404 | 410 | 429 | 500..)) => {
+                    error
+                }
+                other => return other.map_err(|refused| refused.error),
             };
             let passing = match error.verdict {
                 Verdict::RetryAfter(wait) => GraphError { verdict: Verdict::RetryAfter(wait), ..error },
@@ -156,16 +173,16 @@ impl SignIn {
         })
     }
 
-    async fn ask(&self, call: &'static str, request: RequestBuilder, hidden: Option<Secret>) -> Result<Token, GraphError> {
+    async fn ask(&self, call: &'static str, request: RequestBuilder, hidden: Option<Secret>) -> Result<Token, Refused> {
         // Counted from before the request: what the answer took on its way is gone of its life.
         let age = self.clock.stopwatch();
         // Asking for a token changes nothing that matters twice.
-        let broken = |error| GraphError::transport(call, Effect::Read, error);
+        let broken = |error| Refused::from(GraphError::transport(call, Effect::Read, error));
         let mut response = request.timeout(self.timeout).send().await.map_err(broken)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = match read_capped(&mut response, ANSWER_MAX).await {
             Ok(body) => body,
-            Err(ReadFailure::TooLarge) => return Err(GraphError::bad_answer(call, Effect::Read, "the answer is too long")),
+            Err(ReadFailure::TooLarge) => return Err(GraphError::bad_answer(call, Effect::Read, "the answer is too long").into()),
             Err(ReadFailure::Broken(error)) => return Err(broken(error)),
         };
         if !status.is_success() {
@@ -173,12 +190,33 @@ impl SignIn {
             if let Some(hidden) = hidden {
                 told.message = told.message.replace(hidden.reveal(), "***");
             }
-            let error = GraphError::refused(call, Effect::Read, told);
+            let error = GraphError::refused(call, Effect::Read, &told);
             let kind = if error.verdict == Verdict::Never { ErrorKind::SignIn } else { error.kind };
-            return Err(GraphError { kind, ..error });
+            let at = headers.get(DATE).and_then(|date| jiff::fmt::rfc2822::parse(date.to_str().ok()?).ok());
+            return Err(Refused { error: GraphError { kind, ..error }, at: at.map(|at| at.timestamp()) });
         }
-        read(&body, age).map_err(|why| GraphError::bad_answer(call, Effect::Read, why))
+        read(&body, age).map_err(|why| GraphError::bad_answer(call, Effect::Read, why).into())
     }
+}
+
+/// The tenant's token endpoint; also looks whether a managed identity's service has an address.
+pub(super) fn token_url(settings: &GraphSettings, login: &Url) -> Result<Url, GraphError> {
+    let tenant = settings.tenant.to_ascii_lowercase();
+    let is_name = tenant.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')) && !tenant.contains("..");
+    if NO_TENANTS.contains(&tenant.as_str()) || !is_name {
+        return Err(GraphError::settings(format!("tenant `{}` must be the tenant's id or one of its domains", settings.tenant)));
+    }
+    if let Credential::ManagedIdentity(service) = &settings.credential {
+        identity_address(service)?;
+    }
+    let mut url = login.clone();
+    url.path_segments_mut().map_err(|()| GraphError::settings("login_url cannot carry a path"))?.pop_if_empty().extend([
+        settings.tenant.as_str(),
+        "oauth2",
+        "v2.0",
+        "token",
+    ]);
+    Ok(url)
 }
 
 fn identity_address(service: &IdentityService) -> Result<Url, GraphError> {

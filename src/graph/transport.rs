@@ -13,7 +13,7 @@ use tracing::field::Empty;
 use super::error::{ErrorKind, GraphError};
 use super::gate::Gate;
 use super::request::{Answer, Call, Effect, OpenCall, RequestIds, refusal};
-use super::settings::{Changes, GraphSettings, service_url};
+use super::settings::{Changes, GraphSettings};
 use super::token::{Token, Tokens};
 use crate::clock::Clock;
 use crate::verdict::Verdict;
@@ -56,8 +56,7 @@ impl From<GraphError> for Failed {
 
 impl Transport {
     pub fn new(settings: &GraphSettings, clock: Clock) -> Result<Self, GraphError> {
-        let base = service_url("[graph] base_url", &settings.base_url)?;
-        let login = service_url("[graph] login_url", &settings.login_url)?;
+        let [base, login] = settings.urls()?;
         let http = client(&base, &login)?;
         let tokens = Tokens::new(settings, [&login, &base], http.clone(), clock.clone())?;
         Ok(Self { http, base, tokens, clock, timeout: settings.timeout, ids: RequestIds::new(), changes: settings.changes })
@@ -130,7 +129,7 @@ impl Transport {
             if status.is_success() {
                 return Ok(body);
             }
-            Err(GraphError::refused(name, effect, refusal(status.as_u16(), &headers, &body, self.clock.now())))
+            Err(GraphError::refused(name, effect, &refusal(status.as_u16(), &headers, &body, self.clock.now())))
         };
         attempt.await.map_err(|error: GraphError| error.of(Some(mailbox)))
     }
@@ -177,8 +176,7 @@ impl Transport {
             if let Some(wait) = wait.filter(|_| !quota_spent) {
                 gate.close(&self.clock, wait);
             }
-            let claims = told.claims.clone();
-            return Err(Failed { error: GraphError::refused(call.name, call.effect, told), claims });
+            return Err(Failed { error: GraphError::refused(call.name, call.effect, &told), claims: told.claims });
         }
         let answer = |body| Answer { call: call.name, effect: call.effect, body };
         if call.answer_max == 0 {

@@ -55,6 +55,8 @@ pub(crate) enum RetryAfter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     Refusal(u16, RetryAfter),
+    /// 401 with what the next token must prove.
+    Challenge,
     /// The connection is cut without an answer.
     Reset,
     /// No answer for `seconds` (default 600), then the connection is cut.
@@ -115,7 +117,7 @@ pub(crate) const FAULTS: &[(&str, Moment, Failure)] = &[
     ("html_502", Moment::Before, Failure::Html),
     ("401", Moment::Before, Failure::Refusal(401, RetryAfter::Missing)),
     ("400_sync_state", Moment::Before, Failure::Refusal(400, RetryAfter::Missing)),
-    ("401_insufficient_claims", Moment::Before, Failure::Refusal(401, RetryAfter::Missing)),
+    ("401_claims", Moment::Before, Failure::Challenge),
     ("403", Moment::Before, Failure::Refusal(403, RetryAfter::Missing)),
     ("403_raop", Moment::Before, Failure::Refusal(403, RetryAfter::Missing)),
     ("403_send_as_denied", Moment::Before, Failure::Refusal(403, RetryAfter::Missing)),
@@ -292,17 +294,7 @@ impl Fault {
             504 => ("UnknownError", "The gateway did not receive a response in time."),
             _ => ("InternalServerError", "An internal server error occurred. The operation failed."),
         };
-        let mut error = GraphError::new(status, code, message);
-        if self.name == "401_insufficient_claims" {
-            let claims = STANDARD.encode(r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}"#);
-            error = error.with(
-                "www-authenticate",
-                format!(
-                    "Bearer realm=\"\", authorization_uri=\"https://login.microsoftonline.com/common/oauth2/authorize\", \
-                     error=\"insufficient_claims\", claims=\"{claims}\""
-                ),
-            );
-        }
+        let error = GraphError::new(status, code, message);
         match retry_after {
             RetryAfter::Named => error.with("retry-after", self.retry_after_s.unwrap_or(1).to_string()),
             RetryAfter::Missing => error,

@@ -100,6 +100,7 @@ pub(crate) async fn under_fault(
     let done = if fault.moment == Moment::After { perform(lens) } else { Answer::empty(500) };
     match fault.failure {
         Failure::Refusal(status, retry_after) => refuse(&fault, status, retry_after),
+        Failure::Challenge => refuse(&fault, 401, RetryAfter::Missing).with("www-authenticate", sign_in::challenge()),
         Failure::Reset => {
             stage.connection.cut();
             done

@@ -42,6 +42,14 @@ pub(crate) fn scripted_refusal(tenant: &mut Tenant, status: u16) -> Answer {
     refuse(tenant, denied(status, error, number, text))
 }
 
+/// What a 401 says when policy wants to see another token: what that one must prove.
+pub(crate) fn challenge() -> String {
+    let claims = STANDARD.encode(r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}"#);
+    format!(
+        "Bearer realm=\"\", authorization_uri=\"https://login.microsoftonline.com/common/oauth2/authorize\", error=\"insufficient_claims\", claims=\"{claims}\""
+    )
+}
+
 fn refuse(tenant: &mut Tenant, refused: Denied) -> Answer {
     let (trace, correlation) = (tenant.names.guid(), tenant.names.guid());
     let at = tenant.clock.now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
@@ -55,7 +63,8 @@ fn refuse(tenant: &mut Tenant, refused: Denied) -> Answer {
         "correlation_id": correlation,
         "error_uri": format!("https://login.microsoftonline.com/error?code={number}"),
     });
-    Answer::json(status, body)
+    // By the tenant's clock, as everything else here.
+    Answer::json(status, body).with("date", tenant.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
 }
 
 fn grant(tenant: &mut Tenant, call: &Call, directory: &str) -> Result<Answer, Denied> {
@@ -81,6 +90,10 @@ fn grant(tenant: &mut Tenant, call: &Call, directory: &str) -> Result<Answer, De
     }
     let endpoint = format!("{}/{directory}/oauth2/v2.0/token", call.base);
     check_client(tenant, &form, &client, &endpoint)?;
+    let is_object = |claims: &str| serde_json::from_str::<Value>(claims).is_ok_and(|claims| claims.is_object());
+    if form.get("claims").is_some_and(|claims| !is_object(claims)) {
+        return Err(denied(400, "invalid_request", 90_014, "The field 'claims' is not valid: it must be a JSON object."));
+    }
     let lifetime = tenant.token_lifetime.as_secs();
     let token = issue(tenant, &client, directory);
     let body = json!({"token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": token});

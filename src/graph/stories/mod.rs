@@ -218,6 +218,40 @@ async fn a_sparse_entry_is_fetched_whole() {
 }
 
 #[tokio::test]
+async fn a_page_that_is_too_much_is_asked_for_smaller() {
+    let service = Scripted::start(Vec::new()).await;
+    let page = json!({ "value": [], "@odata.deltaLink": format!("{}/v1.0/d?$deltatoken=1", service.base) });
+    service.then(vec![Reply::token("token-1"), Reply::error(504, "UnknownError"), Reply::json(200, &page)]);
+    let mailbox = mailbox(&service, &clock());
+    mailbox.delta_page(&FolderId::new("f1"), "Inbox", None).await.unwrap();
+    // What was small and fails all the same is an error.
+    service.then(vec![Reply::error(504, "UnknownError"), Reply::error(504, "UnknownError")]);
+    let error = mailbox.delta_page(&FolderId::new("f1"), "Inbox", None).await.unwrap_err();
+    assert_eq!((error.status, error.verdict()), (Some(504), Verdict::Retry));
+    let sizes =
+        service.requests()[1..].iter().map(|request| request.headers.contains("odata.maxpagesize=100")).collect::<Vec<_>>();
+    assert_eq!(sizes, [true, false, true, false]);
+    assert!(service.requests()[2].headers.contains("odata.maxpagesize=10\r\n"));
+}
+
+#[tokio::test]
+async fn a_page_that_leads_to_itself_and_an_error_under_a_success_are_no_pages() {
+    let service = Scripted::start(Vec::new()).await;
+    let link = format!("{}/v1.0/d?$skiptoken=1", service.base);
+    let disguised = json!({ "error": { "code": "UnknownError", "message": "No.", "innerError": { "code": "ErrorBusy" } } });
+    let itself = json!({ "value": [], "@odata.nextLink": link });
+    service.then(vec![Reply::token("token-1"), Reply::json(200, &itself), Reply::json(200, &disguised)]);
+    let (mailbox, folder) = (mailbox(&service, &clock()), FolderId::new("f1"));
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let error = mailbox.delta_page(&folder, "Inbox", Some(&link)).await.unwrap_err();
+        assert_eq!((error.kind, error.verdict()), (ErrorKind::BadAnswer, Verdict::Retry));
+        told.push(error.message.to_string());
+    }
+    assert_eq!(told, ["the page leads to itself", "the answer is not what Graph promises: it holds the error ErrorBusy: No."]);
+}
+
+#[tokio::test]
 async fn a_missing_folder_is_created_and_one_that_somebody_else_created_is_found() {
     let folders = |names: &[(&str, &str)]| {
         let folder = |(id, name): &(&str, &str)| json!({ "id": id, "displayName": name });

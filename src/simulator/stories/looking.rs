@@ -171,7 +171,7 @@ async fn refusals_come_in_the_words_of_their_kind_and_what_is_made_can_lag_behin
     let stage = Stage::begin().await;
     for (fault, status, code) in [
         ("400_sync_state", 400, "SyncStateNotFound"),
-        ("401_insufficient_claims", 401, "InvalidAuthenticationToken"),
+        ("401_claims", 401, "InvalidAuthenticationToken"),
         ("403_raop", 403, "ErrorAccessDenied"),
         ("403_send_as_denied", 403, "ErrorSendAsDenied"),
         ("409", 409, "ErrorIrresolvableConflict"),
@@ -184,7 +184,7 @@ async fn refusals_come_in_the_words_of_their_kind_and_what_is_made_can_lag_behin
         let claims =
             challenge.as_ref().and_then(|text| text.split("claims=\"").nth(1)).map(|text| text.trim_end_matches('"').to_owned());
         let decoded = claims.map(|claims| base64::Engine::decode(&base64::engine::general_purpose::STANDARD, claims).unwrap());
-        assert_eq!(decoded.is_some(), fault == "401_insufficient_claims", "{challenge:?}");
+        assert_eq!(decoded.is_some(), fault == "401_claims", "{challenge:?}");
         if let Some(claims) = decoded {
             assert_eq!(serde_json::from_slice::<Value>(&claims).unwrap()["access_token"]["nbf"]["essential"], true);
         }
