@@ -71,7 +71,7 @@ pub(super) fn write(
             "importance" => message.importance = one_of(name, value, &["low", "normal", "high"])?,
             "inferenceClassification" => message.inference = one_of(name, value, &["focused", "other"])?,
             "categories" => message.categories = texts(name, value)?,
-            "flag" => message.flag = flag(value)?,
+            "flag" => message.flag = Some(flag(value)?),
             "isRead" => message.is_read = value.as_bool().ok_or_else(|| unreadable(name))?,
             "isReadReceiptRequested" => message.read_receipt = value.as_bool().unwrap_or(false),
             "isDeliveryReceiptRequested" => message.delivery_receipt = value.as_bool(),
