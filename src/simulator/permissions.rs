@@ -63,6 +63,8 @@ pub(crate) const READ_BASIC: &[&str] = &["Mail.ReadBasic.All", "Mail.ReadBasic",
 /// Reading messages.
 pub(crate) const READ: &[&str] = &["Mail.Read", "Mail.ReadWrite"];
 const WRITE: &[&str] = &["Mail.ReadWrite"];
+/// Changing delivered mail.
+pub(crate) const ADVANCED: &[&str] = &["Mail-Advanced.ReadWrite.All", "Mail-Advanced.ReadWrite"];
 const SEND: &[&str] = &["Mail.Send"];
 const SETTINGS_READ: &[&str] = &["MailboxSettings.Read", "MailboxSettings.ReadWrite"];
 const SETTINGS_WRITE: &[&str] = &["MailboxSettings.ReadWrite"];

@@ -373,6 +373,35 @@ async fn lifecycle_events_come_at_the_doors_word_and_before_the_authorization_en
 }
 
 #[tokio::test]
+async fn who_does_not_reauthorize_is_told_nothing_but_that_something_is_missing() {
+    for reauthorizes in [true, false] {
+        let (clock, hook) = (by_hand(), Hook::begin().await);
+        let stage = Stage::open(Options { webhooks: hasty(), clock: clock.clone(), ..options() }).await;
+        let made = stage.subscribe(inbox(&hook, "2026-03-04T09:00:00Z")).await;
+        // A quarter of an hour before the first hour is over.
+        hook.posts(1).await;
+        if reauthorizes {
+            let path = format!("/{}/reauthorize", made["id"].as_str().unwrap());
+            assert_eq!(stage.subscriptions(Method::POST, &path, Value::Null).await.0, 204);
+            hook.posts(2).await;
+        } else {
+            clock.advance(Duration::from_mins(16));
+        }
+        stage.simulator.deliver(INVOICES, mail(1).as_bytes()).unwrap();
+        let posts = hook.posts(if reauthorizes { 3 } else { 2 }).await;
+        let told: Vec<&str> = posts
+            .iter()
+            .map(|(_, body)| &body["value"][0])
+            .map(|item| item["lifecycleEvent"].as_str().or(item["changeType"].as_str()).unwrap())
+            .collect();
+        let reminder = "reauthorizationRequired";
+        assert_eq!(told, if reauthorizes { vec![reminder, reminder, "created"] } else { vec![reminder, "missed"] });
+        stage.end().await;
+        hook.end();
+    }
+}
+
+#[tokio::test]
 async fn notifications_get_lost_come_twice_out_of_order_too_early_and_with_a_wrong_state() {
     let (stage, hook) = (stage().await, Hook::begin().await);
     let mut body = inbox(&hook, &in_hours(&Clock::system(), 24));
