@@ -57,13 +57,15 @@ pub(crate) fn answer(tenant: &mut Tenant, call: &Call, path: &[&str]) -> Answer 
     }
 }
 
-fn show_subscriptions(tenant: &Tenant) -> Answer {
+fn show_subscriptions(tenant: &mut Tenant) -> Answer {
+    subscriptions::expire(tenant);
     let all: Vec<Value> = tenant.subscriptions.all().map(Subscription::show).collect();
     let (waiting, delivered, lost) = tenant.subscriptions.post.counts();
     Answer::json(200, json!({"subscriptions": all, "waiting": waiting, "delivered": delivered, "lost": lost}))
 }
 
 fn lifecycle(tenant: &mut Tenant, call: &Call, id: &str) -> Answer {
+    subscriptions::expire(tenant);
     let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
     let word = body["event"].as_str().unwrap_or_default();
     let Some((_, event)) = Lifecycle::ALL.iter().find(|(own, _)| own.eq_ignore_ascii_case(word)) else {
@@ -91,6 +93,7 @@ fn change_access(access: &Access, body: &[u8]) -> Result<Access, String> {
     let mut access = access.clone();
     if body.get("roles").is_some() {
         access.roles = list("roles")?;
+        access.check()?;
     }
     match body.get("granted").map(|granted| granted.as_str().unwrap_or_default()) {
         None => {}
@@ -180,7 +183,7 @@ pub(crate) fn show_mailbox(mailbox: &Mailbox) -> Value {
                 "isRead": message.is_read,
                 "isDraft": message.is_draft,
                 "importance": message.importance,
-                "flag": message.flag["flagStatus"],
+                "flag": message.shown_flag()["flagStatus"],
                 "from": message.from.as_ref().map(|from| from.address.as_str()),
                 "to": message.recipients(),
                 "receivedDateTime": time(message.received),

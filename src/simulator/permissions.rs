@@ -36,6 +36,22 @@ impl Default for Access {
 }
 
 impl Access {
+    /// Refuses what is no permission; any of Microsoft's is one, whether or not something here needs it.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let is_one = |role: &str| {
+            let words: Vec<&str> = role.split('.').collect();
+            let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            words.len() >= 2 && words.iter().all(is_word)
+        };
+        match self.roles.iter().find(|role| !is_one(role)) {
+            None => Ok(()),
+            Some(role) => Err(format!("\"{role}\" is no permission: it must be one such as Mail.ReadWrite or Mail.Send")),
+        }
+    }
+
     /// What a token says.
     pub(crate) fn roles_in_token(&self) -> &[String] {
         if self.granted == Granted::InToken { &self.roles } else { &[] }
@@ -47,6 +63,8 @@ pub(crate) const READ_BASIC: &[&str] = &["Mail.ReadBasic.All", "Mail.ReadBasic",
 /// Reading messages.
 pub(crate) const READ: &[&str] = &["Mail.Read", "Mail.ReadWrite"];
 const WRITE: &[&str] = &["Mail.ReadWrite"];
+/// Changing delivered mail.
+pub(crate) const ADVANCED: &[&str] = &["Mail-Advanced.ReadWrite.All", "Mail-Advanced.ReadWrite"];
 const SEND: &[&str] = &["Mail.Send"];
 const SETTINGS_READ: &[&str] = &["MailboxSettings.Read", "MailboxSettings.ReadWrite"];
 const SETTINGS_WRITE: &[&str] = &["MailboxSettings.ReadWrite"];

@@ -233,7 +233,7 @@ fn property(view: &View, mailbox: &Mailbox, message: &Message, name: &str) -> Op
             json!(format!("https://outlook.office365.com/owa/?ItemID={id}&exvsurl=1&viewmodel=ReadMessageItem"))
         }
         "inferenceClassification" => json!(message.inference),
-        "flag" => message.flag.clone(),
+        "flag" => message.shown_flag(),
         "body" | "uniqueBody" => body(view, message),
         "sender" => recipient(message.sender.as_ref()?),
         "from" => recipient(message.from.as_ref()?),

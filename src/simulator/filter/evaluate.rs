@@ -119,7 +119,7 @@ fn value(message: &Message, path: &str) -> Result<Value, GraphError> {
         "sender/emailaddress/address" => address(&message.sender),
         "from/emailaddress/name" => name(&message.from),
         "sender/emailaddress/name" => name(&message.sender),
-        "flag/flagstatus" => Value::Text(message.flag["flagStatus"].as_str().unwrap_or("notFlagged").to_owned()),
+        "flag/flagstatus" => Value::Text(message.shown_flag()["flagStatus"].as_str().unwrap_or("notFlagged").to_owned()),
         "bodypreview" | "body/content" => Value::Text(super::super::mail_out::as_text(&message.body)),
         _ => return Err(unsupported(path)),
     })

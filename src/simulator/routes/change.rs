@@ -1,14 +1,19 @@
 //! Changes of messages that are there: PATCH, move, copy, delete.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::fields::{Occasion, argument, write};
+use super::fields::{Occasion, argument, names_draft_only, write};
 use super::messages::one;
 use super::visit::{Visit, message_facts};
 use crate::simulator::faults::CONFLICT;
 use crate::simulator::http::{Answer, GraphError};
+use crate::simulator::permissions;
 use crate::simulator::shape::{View, etag};
 use crate::simulator::state::{ChangeKind, FolderKey, Key, Message, WellKnown};
+
+/// From 2026-12-31 on, whoever has a permission of its own for it changes subject, body and recipients of delivered mail.
+const ADVANCED_FROM_S: i64 = 1_798_675_200;
 
 /// Refuses when `If-Match` names another state of the message.
 pub(super) fn check_etag(visit: &Visit<'_>, message: &Message) -> Result<(), GraphError> {
@@ -28,7 +33,12 @@ pub(super) fn patch(visit: &mut Visit<'_>, id: &str) -> Result<Answer, GraphErro
     check_etag(visit, message)?;
     let (key, was_read) = (message.key, message.is_read);
     let mut written = message.clone();
-    write(&mut written, &body, Occasion::Patch, now)?;
+    let is_advanced = !message.is_draft && names_draft_only(&body) && now >= Timestamp::constant(ADVANCED_FROM_S, 0);
+    if is_advanced {
+        permissions::check(visit.tenant, visit.call, permissions::ADVANCED, Some(visit.address))?;
+    }
+    let occasion = if is_advanced { Occasion::PatchOfDelivered } else { Occasion::Patch };
+    write(&mut written, &body, occasion, now)?;
     let names: Vec<&String> = body.keys().filter(|name| !name.starts_with('@')).collect();
     let only_read = names.iter().all(|name| *name == "isRead");
     if !(only_read && written.is_read == was_read) {

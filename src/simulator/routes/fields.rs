@@ -15,6 +15,8 @@ const HEADERS_MAX: usize = 5;
 pub(super) enum Occasion {
     Create,
     Patch,
+    /// PATCH by somebody who may change what was delivered.
+    PatchOfDelivered,
 }
 
 /// Properties that only drafts let change.
@@ -54,8 +56,8 @@ pub(super) fn write(
     occasion: Occasion,
     now: Timestamp,
 ) -> Result<(), GraphError> {
-    if occasion == Occasion::Patch {
-        refuse_forbidden(message, json)?;
+    if occasion != Occasion::Create {
+        refuse_forbidden(message, json, occasion)?;
     }
     for (name, value) in json {
         match name.as_str() {
@@ -71,7 +73,7 @@ pub(super) fn write(
             "importance" => message.importance = one_of(name, value, &["low", "normal", "high"])?,
             "inferenceClassification" => message.inference = one_of(name, value, &["focused", "other"])?,
             "categories" => message.categories = texts(name, value)?,
-            "flag" => message.flag = flag(value)?,
+            "flag" => message.flag = Some(flag(value)?),
             "isRead" => message.is_read = value.as_bool().ok_or_else(|| unreadable(name))?,
             "isReadReceiptRequested" => message.read_receipt = value.as_bool().unwrap_or(false),
             "isDeliveryReceiptRequested" => message.delivery_receipt = value.as_bool(),
@@ -89,11 +91,16 @@ pub(super) fn write(
     Ok(())
 }
 
-fn refuse_forbidden(message: &Message, json: &Map<String, Value>) -> Result<(), GraphError> {
+/// Whether the JSON names what only drafts let everybody change.
+pub(super) fn names_draft_only(json: &Map<String, Value>) -> bool {
+    DRAFT_ONLY.iter().any(|name| json.contains_key(*name))
+}
+
+fn refuse_forbidden(message: &Message, json: &Map<String, Value>, occasion: Occasion) -> Result<(), GraphError> {
     if let Some(name) = READ_ONLY.iter().find(|name| json.contains_key(**name)) {
         return Err(GraphError::new(400, "ErrorInvalidPropertySet", format!("Set action is invalid for property '{name}'.")));
     }
-    if !message.is_draft && DRAFT_ONLY.iter().any(|name| json.contains_key(*name)) {
+    if !message.is_draft && occasion == Occasion::Patch && names_draft_only(json) {
         return Err(GraphError::new(400, "ErrorInvalidPropertySet", "Message is not draft."));
     }
     Ok(())

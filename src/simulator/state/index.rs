@@ -28,7 +28,7 @@ impl Mark<'_> {
 
 /// All marks of a mailbox.
 #[derive(Debug, Default)]
-pub(crate) struct Index(HashMap<u64, BTreeSet<Key>>);
+pub(crate) struct Index(HashMap<u64, Vec<Key>>);
 
 impl Index {
     /// The prints under which a message is found.
@@ -43,14 +43,14 @@ impl Index {
 
     pub fn enter(&mut self, key: Key, prints: &[u64]) {
         for print in prints {
-            self.0.entry(*print).or_default().insert(key);
+            self.0.entry(*print).or_insert_with(|| Vec::with_capacity(1)).push(key);
         }
     }
 
     pub fn leave(&mut self, key: Key, prints: &[u64]) {
         for print in prints {
             let Some(keys) = self.0.get_mut(print) else { continue };
-            keys.remove(&key);
+            keys.retain(|own| *own != key);
             if keys.is_empty() {
                 self.0.remove(print);
             }
@@ -59,7 +59,7 @@ impl Index {
 
     /// The messages with this mark, and perhaps others.
     pub fn find(&self, mark: &Mark<'_>) -> BTreeSet<Key> {
-        self.0.get(&mark.print()).cloned().unwrap_or_default()
+        self.0.get(&mark.print()).into_iter().flatten().copied().collect()
     }
 }
 

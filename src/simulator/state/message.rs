@@ -91,7 +91,8 @@ pub(crate) struct Message {
     pub importance: String,
     pub inference: String,
     pub categories: Vec<String>,
-    pub flag: Value,
+    /// `{"flagStatus", …}`; most messages never have one.
+    pub flag: Option<Value>,
     pub is_read: bool,
     pub is_draft: bool,
     pub read_receipt: bool,
@@ -143,7 +144,7 @@ impl Message {
             importance: "normal".to_owned(),
             inference: "focused".to_owned(),
             categories: Vec::new(),
-            flag: json!({"flagStatus": "notFlagged"}),
+            flag: None,
             is_read: true,
             is_draft: true,
             read_receipt: false,
@@ -172,6 +173,11 @@ impl Message {
         let answers = self.in_reply_to.as_deref().unwrap_or_default();
         let parts = [own_id, &self.subject, &to, &cc, &bcc, &self.body.content, &properties.join("\n"), answers];
         print_of(&parts.map(str::as_bytes))
+    }
+
+    /// The flag as Graph shows it.
+    pub fn shown_flag(&self) -> Value {
+        self.flag.clone().unwrap_or_else(|| json!({"flagStatus": "notFlagged"}))
     }
 
     /// Graph's rule: inline attachments do not count.

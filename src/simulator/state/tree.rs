@@ -9,6 +9,18 @@ use super::mailbox::{Mailbox, Refusal, looks_like_id};
 use super::message::{Key, normal_property_id};
 use crate::simulator::luck::print_of;
 
+/// Well-known names whose folders no mailbox here has.
+const ABSENT: [&str; 8] = [
+    "clutter",
+    "conflicts",
+    "localfailures",
+    "recoverableitemsdeletions",
+    "scheduled",
+    "searchfolders",
+    "serverfailures",
+    "syncissues",
+];
+
 impl Mailbox {
     pub(super) fn insert_folder(&mut self, key: FolderKey, name: &str, parent: Option<FolderKey>, is_hidden: bool) {
         let looks = print_of(&[b"folder", &parent.unwrap_or(ROOT).to_be_bytes(), name.to_lowercase().as_bytes()]);
@@ -59,6 +71,7 @@ impl Mailbox {
         let named = WELL_KNOWN.iter().find(|(_, name, _)| name.eq_ignore_ascii_case(reference));
         match named {
             Some((which, _, _)) => Ok(which.key()),
+            None if ABSENT.iter().any(|name| name.eq_ignore_ascii_case(reference)) => Err(Refusal::NoSuchFolder),
             None if looks_like_id(reference) => Err(Refusal::NoSuchFolder),
             None => Err(Refusal::MalformedId),
         }

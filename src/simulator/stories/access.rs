@@ -106,10 +106,30 @@ async fn access_changes_at_the_door_and_a_token_keeps_what_it_says() {
     assert_eq!(stage.call(Method::GET, "/messages", Value::Null).await.0, 200);
     stage.patch("/sim/access", json!({"granted": "exchange", "mailboxes": null})).await;
     assert_eq!(stage.call(Method::GET, "/messages", Value::Null).await.0, 403);
-    for wrong in [json!({"roles": "Mail.Read"}), json!({"granted": "paper"}), json!({"mailboxes": [7]})] {
+    for wrong in
+        [json!({"roles": "Mail.Read"}), json!({"roles": ["everything"]}), json!({"granted": "paper"}), json!({"mailboxes": [7]})]
+    {
         assert_eq!(stage.patch("/sim/access", wrong).await.0, 400);
     }
     stage.end().await;
+}
+
+#[tokio::test]
+async fn a_batch_finds_no_place_while_four_other_calls_are_under_way() {
+    let stage = Stage::begin().await;
+    stage.simulator.script(&json!({"on": "list", "fault": "hang_before_effect", "times": 4})).unwrap();
+    let hanging: Vec<_> = (0..4).map(|_| tokio::spawn(stage.request(Method::GET, "/messages").send())).collect();
+    while stage.get("/sim/faults").await["active"] != json!([]) {}
+    let url = format!("{}/v1.0/$batch", stage.simulator.base_url());
+    let requests = json!([{"id": "1", "method": "GET", "url": format!("/users/{INVOICES}/messages")}]);
+    let (status, done) = stage.post(&url, json!({"requests": requests})).await;
+    let told = &done["responses"][0];
+    assert_eq!((status, &told["status"], &told["headers"]["retry-after"]), (200, &json!(429), &json!("10")));
+    assert_eq!(told["body"]["error"]["message"], "Application is over its MailboxConcurrency limit.");
+    stage.end().await;
+    for call in hanging {
+        assert!(call.await.unwrap().is_err());
+    }
 }
 
 #[tokio::test]

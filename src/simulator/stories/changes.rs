@@ -61,14 +61,17 @@ async fn delta_without_is_read_is_silent_about_read_flips_and_unknown_tokens_are
     assert_eq!(status, 400);
     let other = Stage::begin().await;
     let foreign = link.replace(&stage.simulator.base_url(), &other.simulator.base_url());
-    assert_eq!(other.call(Method::GET, &foreign, Value::Null).await.0, 410);
+    let gone = other.request(Method::GET, &foreign).send().await.unwrap();
+    let start = foreign.split('?').next().unwrap();
+    assert_eq!((gone.status().as_u16(), gone.headers()["location"].to_str().unwrap()), (410, start));
     other.end().await;
     stage.end().await;
 }
 
 #[tokio::test]
 async fn patch_keeps_to_what_delivered_mail_lets_change() {
-    let stage = Stage::begin().await;
+    let clock = Clock::by_hand("2026-12-30T23:00:00Z".parse().unwrap());
+    let stage = Stage::open(Options { clock, ..options() }).await;
     let id = stage.simulator.deliver(INVOICES, mail(1).as_bytes()).unwrap();
     let path = format!("/messages/{id}");
     let before = stage.get(&path).await;
@@ -94,6 +97,44 @@ async fn patch_keeps_to_what_delivered_mail_lets_change() {
     let fresh = stage.request(Method::PATCH, &path).header("if-match", after["@odata.etag"].as_str().unwrap());
     assert_eq!(fresh.json(&json!({"categories": ["C"]})).send().await.unwrap().status(), 200);
     assert_eq!(stage.effects(), ["delivered", "patched", "patched"]);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn delivered_mail_is_changed_from_a_day_on_by_whoever_has_the_permission_for_it() {
+    let advanced = ["Mail.ReadWrite", "Mail-Advanced.ReadWrite.All"];
+    for (now, roles, wanted) in [
+        ("2026-12-30T23:59:59Z", &advanced[..], (400, json!("ErrorInvalidPropertySet"), "Invoice 1")),
+        ("2026-12-31T00:00:00Z", &advanced[..1], (403, json!("ErrorAccessDenied"), "Invoice 1")),
+        ("2026-12-31T00:00:00Z", &advanced[..], (200, Value::Null, "Other")),
+    ] {
+        let clock = Clock::by_hand(now.parse().unwrap());
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        let access = super::super::Access { roles, ..super::super::Access::default() };
+        let stage = Stage::open(Options { access, clock, ..options() }).await;
+        let id = stage.simulator.deliver(INVOICES, mail(1).as_bytes()).unwrap();
+        let path = format!("/messages/{id}");
+        let (status, told) = stage.patch(&path, json!({"subject": "Other"})).await;
+        let subject = stage.get(&path).await["subject"].clone();
+        assert_eq!((status, told["error"]["code"].clone(), subject.as_str().unwrap()), wanted, "{now}");
+        stage.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_read_flip_changes_the_etag_and_not_the_time_of_modification() {
+    let clock = Clock::by_hand("2026-03-02T09:00:00Z".parse().unwrap());
+    let stage = Stage::open(Options { clock: clock.clone(), ..options() }).await;
+    let id = stage.simulator.deliver(INVOICES, mail(1).as_bytes()).unwrap();
+    let path = format!("/messages/{id}?$select=lastModifiedDateTime");
+    let shown = stage.get(&path).await;
+    clock.advance(Duration::from_mins(1));
+    stage.patch(&format!("/messages/{id}"), json!({"isRead": true})).await;
+    let flipped = stage.get(&path).await;
+    assert_eq!(flipped["lastModifiedDateTime"], shown["lastModifiedDateTime"]);
+    assert_ne!(flipped["@odata.etag"], shown["@odata.etag"]);
+    stage.patch(&format!("/messages/{id}"), json!({"isRead": false, "categories": ["Red"]})).await;
+    assert_eq!(stage.get(&path).await["lastModifiedDateTime"], "2026-03-02T09:01:00Z");
     stage.end().await;
 }
 

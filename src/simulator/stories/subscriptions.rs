@@ -8,9 +8,9 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// An endpoint has little time; nothing is gathered.
+/// Nothing is gathered, and repeats come soon.
 fn hasty() -> Webhooks {
-    Webhooks { gather: ms(0), handshake: ms(400), first: ms(300), again: ms(600), backoff: ms(20), ..Webhooks::default() }
+    Webhooks { gather: ms(0), backoff: ms(20), ..Webhooks::default() }
 }
 
 async fn stage() -> Stage {
@@ -107,11 +107,11 @@ async fn a_subscription_is_made_after_both_endpoints_shook_hands_and_lives_until
 
 #[tokio::test]
 async fn an_endpoint_that_does_not_shake_hands_as_asked_gets_no_subscription() {
-    let stage = stage().await;
+    let stage = Stage::open(Options { webhooks: Webhooks { handshake: ms(2_000), ..hasty() }, ..options() }).await;
     for (handshake, why) in [
         (Handshake::LeavesPlus, "The response is not the validation token."),
         (Handshake::WrongLabel, "It responded with 200 and Content-Type 'application/json'."),
-        (Handshake::Hangs, "It did not respond within 400 milliseconds."),
+        (Handshake::Hangs, "It did not respond within 2000 milliseconds."),
     ] {
         let hook = Hook::with(handshake, &[]).await;
         let refused = stage.subscriptions(Method::POST, "", inbox(&hook, &in_hours(&Clock::system(), 24))).await;
@@ -279,7 +279,7 @@ async fn changes_close_together_go_out_in_one_post_and_default_ids_are_told_when
 #[tokio::test]
 async fn a_notification_is_repeated_until_it_is_taken_and_given_up_after_hours() {
     let hook = Hook::with(Handshake::Decodes, &[Reply::Says(500), Reply::Hangs, Reply::Says(404)]).await;
-    let stage = stage().await;
+    let stage = Stage::open(Options { webhooks: Webhooks { first: ms(300), again: ms(600), ..hasty() }, ..options() }).await;
     stage.subscribe(inbox(&hook, &in_hours(&Clock::system(), 24))).await;
     stage.simulator.deliver(INVOICES, mail(1).as_bytes()).unwrap();
     let posts = hook.posts(4).await;
@@ -308,8 +308,13 @@ async fn a_notification_is_repeated_until_it_is_taken_and_given_up_after_hours()
 #[tokio::test]
 async fn a_slow_endpoint_is_posted_to_late_and_one_that_never_answers_is_not_posted_to_for_a_while() {
     let clock = by_hand();
-    let webhooks =
-        Webhooks { gather: ms(0), first: ms(50), again: ms(100), gives_up_after: Duration::from_secs(15), ..Webhooks::default() };
+    let webhooks = Webhooks {
+        gather: ms(0),
+        first: ms(500),
+        again: ms(1_000),
+        gives_up_after: Duration::from_secs(15),
+        ..Webhooks::default()
+    };
     let open = || Stage::open(Options { webhooks, clock: clock.clone(), token_lifetime: Duration::from_hours(48), ..options() });
     let stage = open().await;
     let hook = Hook::with(Handshake::Decodes, &[Reply::Hangs]).await;
@@ -370,6 +375,35 @@ async fn lifecycle_events_come_at_the_doors_word_and_before_the_authorization_en
     assert_eq!(clock.now().strftime("%H:%M").to_string(), "09:44");
     stage.end().await;
     hook.end();
+}
+
+#[tokio::test]
+async fn who_does_not_reauthorize_is_told_nothing_but_that_something_is_missing() {
+    for reauthorizes in [true, false] {
+        let (clock, hook) = (by_hand(), Hook::begin().await);
+        let stage = Stage::open(Options { webhooks: hasty(), clock: clock.clone(), ..options() }).await;
+        let made = stage.subscribe(inbox(&hook, "2026-03-04T09:00:00Z")).await;
+        // A quarter of an hour before the first hour is over.
+        hook.posts(1).await;
+        if reauthorizes {
+            let path = format!("/{}/reauthorize", made["id"].as_str().unwrap());
+            assert_eq!(stage.subscriptions(Method::POST, &path, Value::Null).await.0, 204);
+            hook.posts(2).await;
+        } else {
+            clock.advance(Duration::from_mins(16));
+        }
+        stage.simulator.deliver(INVOICES, mail(1).as_bytes()).unwrap();
+        let posts = hook.posts(if reauthorizes { 3 } else { 2 }).await;
+        let told: Vec<&str> = posts
+            .iter()
+            .map(|(_, body)| &body["value"][0])
+            .map(|item| item["lifecycleEvent"].as_str().or(item["changeType"].as_str()).unwrap())
+            .collect();
+        let reminder = "reauthorizationRequired";
+        assert_eq!(told, if reauthorizes { vec![reminder, reminder, "created"] } else { vec![reminder, "missed"] });
+        stage.end().await;
+        hook.end();
+    }
 }
 
 #[tokio::test]

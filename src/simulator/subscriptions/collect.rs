@@ -62,7 +62,7 @@ pub(crate) fn collect(tenant: &mut Tenant) {
 }
 
 /// Forgets the subscriptions whose time is over.
-pub(super) fn expire(tenant: &mut Tenant) {
+pub(crate) fn expire(tenant: &mut Tenant) {
     for id in tenant.subscriptions.expired(tenant.clock.now()) {
         forget(tenant, &id);
     }

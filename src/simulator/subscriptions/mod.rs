@@ -11,7 +11,7 @@ mod rich;
 mod signing;
 
 pub(crate) use calls::{answer, of_batch};
-pub(crate) use collect::{Lifecycle, collect, remind, tell_lifecycle};
+pub(crate) use collect::{Lifecycle, collect, expire, remind, tell_lifecycle};
 pub(crate) use office::PostOffice;
 pub(crate) use post::{Post, work};
 #[cfg(test)]

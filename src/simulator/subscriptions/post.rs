@@ -12,7 +12,6 @@ use tokio::task::JoinSet;
 use super::office::{Parcel, Tempo};
 use super::signing;
 use super::{Lifecycle, tell_lifecycle};
-use crate::clock::Clock;
 use crate::outgoing;
 use crate::simulator::http::{GraphError, stopped};
 use crate::simulator::server::World;
@@ -93,7 +92,7 @@ pub(crate) async fn work(world: Arc<World>, stopping: watch::Receiver<bool>) {
         };
         for (parcel, body, limits) in due {
             let Some(client) = world.post.client() else { continue };
-            under_way.spawn(deliver(client, world.clock.clone(), parcel, body, limits));
+            under_way.spawn(deliver(client, parcel, body, limits));
         }
         let wait = next.map(|due| due.duration_since(world.clock.now()).unsigned_abs().max(Duration::from_millis(1)));
         tokio::select! {
@@ -154,16 +153,18 @@ fn body(tenant: &Tenant, parcel: &Parcel) -> Value {
     body
 }
 
-async fn deliver(client: reqwest::Client, clock: Clock, parcel: Parcel, body: Value, limits: Limits) -> (Parcel, Tempo, bool) {
-    let watch = clock.stopwatch();
-    let sent = client.post(&parcel.url).json(&body).send();
-    match tokio::time::timeout(limits.last, sent).await {
-        Ok(reply) => {
-            let tempo = if watch.elapsed() > limits.slow { Tempo::Slow } else { Tempo::Prompt };
-            (parcel, tempo, reply.is_ok_and(|reply| reply.status().is_success()))
-        }
-        Err(_) if limits.last > limits.slow => (parcel, Tempo::Never, false),
-        Err(_) => (parcel, Tempo::Slow, false),
+async fn deliver(client: reqwest::Client, parcel: Parcel, body: Value, limits: Limits) -> (Parcel, Tempo, bool) {
+    let mut sent = Box::pin(client.post(&parcel.url).json(&body).send());
+    let is_taken = |reply: reqwest::Result<reqwest::Response>| reply.is_ok_and(|reply| reply.status().is_success());
+    if let Ok(reply) = tokio::time::timeout(limits.slow, &mut sent).await {
+        return (parcel, Tempo::Prompt, is_taken(reply));
+    }
+    let Some(rest) = limits.last.checked_sub(limits.slow).filter(|rest| !rest.is_zero()) else {
+        return (parcel, Tempo::Slow, false);
+    };
+    match tokio::time::timeout(rest, &mut sent).await {
+        Ok(reply) => (parcel, Tempo::Slow, is_taken(reply)),
+        Err(_) => (parcel, Tempo::Never, false),
     }
 }
 
