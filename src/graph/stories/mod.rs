@@ -1,6 +1,7 @@
 //! Calls to a scripted service on this machine: what goes out, and what each kind of trouble comes to.
 #![allow(clippy::unwrap_used)]
 
+mod hostile;
 mod scripted;
 
 use std::time::Duration;
