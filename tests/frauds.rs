@@ -1,5 +1,6 @@
 //! Mail that is not what it says: the rules hear so, and what Postroom does by itself does not fall for it.
 
+use postroom::journal::MessageLine;
 use serde_json::json;
 
 use crate::world::{MAILBOX, World, mail, statuses};
@@ -97,4 +98,32 @@ async fn a_report_that_only_names_a_mail_of_ours_is_believed_of_those_alone_who_
             if is_believed { ("rejected", &["it came back: ana1@fabrikam.com (5.1.1)"]) } else { ("done", &[]) };
         assert_eq!((statuses(&lines[1]), reasons), (vec![status], expected.to_vec()), "{what}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_all_goes_to_fifty_people_and_to_nobody_when_the_mail_names_more() {
+    let rules = [("10-answers.rhai", "//! Answers.\nfn then(mail) { reply_all(\"a.html\", #{}); }\n"), ANSWERS[1]];
+    let mut world = World::started(&rules).await;
+    // The sender is one of those who are answered.
+    for (number, others) in [(1, 49), (2, 50)] {
+        let list: Vec<String> = (0..others).map(|other| format!("victim{other}@wingtip.example")).collect();
+        world.deliver(&under(&format!("Cc: {}\r\n", list.join(",\r\n ")), number, &format!("To {others}")));
+    }
+    let is = |lines: &[MessageLine], end: &str| lines.iter().any(|line| statuses(line) == [end]);
+    let lines = world.until("both have their end", |_, lines| is(lines, "done") && is(lines, "rejected")).await;
+    world.until_sent(1).await;
+    let waiting = world.engine.as_ref().unwrap().journal().parked().await.unwrap();
+    world.stop().await;
+    let mut ends: Vec<_> = lines.iter().map(|line| (line.subject.as_str(), statuses(line))).collect();
+    ends.sort_unstable();
+    assert_eq!(ends, [("To 49", vec!["done"]), ("To 50", vec!["rejected"])]);
+    assert_eq!(waiting[0].reason, "the answer would go to 51 people; at most 50 are answered at once");
+    let ledger = world.tenant.ledger();
+    let reached = ledger
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|entry| entry["effect"] == "sent")
+        .map(|entry| entry["to"].as_array().unwrap().len());
+    assert_eq!(reached.collect::<Vec<_>>(), [50]);
 }

@@ -22,7 +22,7 @@ fn lying(world: &World, folder: &str) -> Vec<Value> {
 /// A world in which one answer is made and could not be sent yet, and the id of its draft.
 async fn one_unsent() -> (World, String) {
     let mut world = World::new(&ANSWERS).await;
-    world.patience.retries = vec![Duration::from_millis(1_000)];
+    world.patience.retries = vec![Duration::from_secs(1)];
     world.script(&json!({ "on": "send", "fault": "429_without_retry_after", "times": 1 }));
     world.start().await;
     world.deliver(&mail(1, "Hello", "x"));

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use postroom::clock::Clock;
-use postroom::config::EndpointConfig;
-use postroom::ids::EndpointName;
+use postroom::config::{EndpointConfig, MailboxConfig};
+use postroom::ids::{EndpointName, MailboxName};
 use postroom::simulator::{AskReply, Receiver, ReceiverOptions};
 use serde_json::json;
 
-use crate::world::{World, mail, statuses};
+use crate::world::{MAILBOX, World, mail, statuses};
 
 const RULES: [(&str, &str); 1] = [(
     "10-suppliers.rhai",
@@ -70,4 +70,30 @@ async fn a_question_that_cannot_be_answered_now_is_asked_again_later() {
     assert_eq!(statuses(&lines[0]), ["done"]);
     let events: Vec<&str> = story.lines.iter().map(|line| line.event.as_str()).collect();
     assert_eq!(events, ["seen", "put_off", "answered", "planned", "started", "done"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_mailbox_remembers_another_does_not_recall() {
+    const SUPPORT: &str = "support@contoso.com";
+    let rules = [(
+        "10-a.rhai",
+        "//! The first of a kind.\nfn then(mail) {\n    if recall(\"seen\") != () { categorise(\"Again\"); return; }\n    \
+         remember(\"seen\", mail.id);\n    categorise(\"First\");\n}\n",
+    )];
+    let mut world = World::with_mailboxes(&rules, &[MAILBOX, SUPPORT]).await;
+    let invoices = world.config.mailboxes.values().next().unwrap().clone();
+    let support = MailboxConfig { address: SUPPORT.into(), ..invoices };
+    world.config.mailboxes.insert(MailboxName::new("support"), support);
+    world.start().await;
+    for (number, address) in [MAILBOX, SUPPORT, MAILBOX, SUPPORT].into_iter().enumerate() {
+        world.tenant.deliver(address, &mail(number, &format!("Mail {number}"), "x")).unwrap();
+        world.settled(i64::try_from(number).unwrap() + 1).await;
+    }
+    world.stop().await;
+    let set = |address: &str| {
+        let shown = world.tenant.mailbox(address).unwrap();
+        shown["folders"]["Inbox"].as_array().unwrap().iter().map(|message| message["categories"].clone()).collect::<Vec<_>>()
+    };
+    let expected = [json!(["First"]), json!(["Again"])];
+    assert_eq!([set(MAILBOX), set(SUPPORT)], [expected.clone(), expected]);
 }

@@ -232,7 +232,9 @@ fn as_it_was_before(database: &Path) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let older = dir.path().join("older.db");
     let connection = Connection::open(&older).unwrap();
-    BEFORE.iter().for_each(|migration| connection.execute_batch(migration).unwrap());
+    for migration in BEFORE {
+        connection.execute_batch(migration).unwrap();
+    }
     connection.pragma_update(None, "user_version", i64::try_from(BEFORE.len()).unwrap()).unwrap();
     connection.execute("ATTACH ? AS now", [database.to_str().unwrap()]).unwrap();
     for table in ["cursor", "rule_set", "message", "action", "event", "question", "memory", "sent"] {

@@ -209,6 +209,11 @@ impl Journal {
         self.writer.bell()
     }
 
+    /// Why nothing can be written at this moment, if nothing can: the steps of the loops wait for that.
+    pub fn hindrance(&self) -> Option<JournalError> {
+        self.writer.hindrance()
+    }
+
     /// Completes when the database failed and the process must end, with the reason.
     pub async fn broken(&self) -> JournalError {
         self.writer.broken().await

@@ -24,6 +24,7 @@ pub(super) struct Writer {
     queue: mpsc::Sender<Box<dyn Step>>,
     bell: watch::Receiver<u64>,
     broken: watch::Sender<Option<JournalError>>,
+    hindered: watch::Sender<Option<JournalError>>,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
     path: Arc<PathBuf>,
 }
@@ -82,11 +83,12 @@ impl Writer {
         let (queue, steps) = mpsc::channel(QUEUE_MAX);
         let (ring, bell) = watch::channel(0);
         let broken = watch::Sender::new(None);
-        let tell = broken.clone();
+        let hindered = watch::Sender::new(None);
+        let tell = (broken.clone(), hindered.clone());
         let path = Arc::new(path);
         let at = Arc::clone(&path);
         let task = tokio::spawn(write_all((connection, witness), clock, steps, at, ring, tell));
-        Self { queue, bell, broken, task: Arc::new(Mutex::new(Some(task))), path }
+        Self { queue, bell, broken, hindered, task: Arc::new(Mutex::new(Some(task))), path }
     }
 
     pub(super) async fn run<T: Send + 'static>(
@@ -102,6 +104,11 @@ impl Writer {
 
     pub(super) fn bell(&self) -> watch::Receiver<u64> {
         self.bell.clone()
+    }
+
+    /// Why the last steps could not be written, if they could not: a full disk, another program's lock.
+    pub(super) fn hindrance(&self) -> Option<JournalError> {
+        self.hindered.borrow().clone()
     }
 
     pub(super) async fn broken(&self) -> JournalError {
@@ -135,7 +142,7 @@ async fn write_all(
     mut steps: mpsc::Receiver<Box<dyn Step>>,
     path: Arc<PathBuf>,
     ring: watch::Sender<u64>,
-    tell: watch::Sender<Option<JournalError>>,
+    (tell, hindered): (watch::Sender<Option<JournalError>>, watch::Sender<Option<JournalError>>),
 ) {
     while let Some(first) = steps.recv().await {
         let mut group = vec![first];
@@ -166,6 +173,7 @@ async fn write_all(
         if committed.is_ok() {
             ring.send_modify(|count| *count = count.wrapping_add(1));
         }
+        hindered.send_replace(committed.as_ref().err().filter(|error| error.is_passing()).cloned());
         let broken = committed.as_ref().err().filter(|error| error.is_final()).cloned();
         for step in group {
             step.settle(committed.clone());

@@ -165,6 +165,22 @@ fn too_many_questions_notes_and_records_are_faults() {
 }
 
 #[test]
+fn a_mail_to_more_than_twenty_is_a_fault() {
+    let to = |count: usize| format!("let to = []; for i in 0..{count} {{ to.push(`a${{i}}@fabrikam.com`); }} ");
+    let mail = |what: &str| {
+        format!("send(#{{ to: [\"a@fabrikam.com\"], {what}: to, subject: \"S\", template: \"t.html\", data: #{{}} }});")
+    };
+    let Action::Forward(forward) = &planned(&(to(20) + "forward(to);")).actions[0].action else { panic!() };
+    assert_eq!((forward.to.len(), forward.to[19].as_str()), (20, "a19@fabrikam.com"));
+    for word in ["forward(to);".to_owned(), mail("cc"), mail("to").replacen("to: [\"a@fabrikam.com\"], ", "", 1)] {
+        let script = format!("fn then(mail) {{ {}{word} }}", to(21));
+        let set = load(&[("10-a.rhai", script.as_str()), ("templates/t.html", "<p>Hello</p>")]).unwrap();
+        let Decision::Faulted(found) = decide(&set, &input(INVOICE)).decision else { panic!("{word}") };
+        assert_eq!(found.message, "21 recipients; one mail goes to 1 to 20", "{word}");
+    }
+}
+
+#[test]
 fn two_attachments_where_one_is_meant_park_the_mail() {
     let raw = INVOICE.replace(
         "--b1--",

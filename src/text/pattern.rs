@@ -196,7 +196,18 @@ mod tests {
             "{}",
             told("(?=a)")
         );
-        assert!(told(r"\w{1000}{1000}").contains("too large"));
+        for huge in [r"\w{1000}{1000}", "((a{100}){100}){100}"] {
+            assert!(told(huge).contains("too large"), "{huge}");
+        }
+    }
+
+    #[test]
+    fn expressions_that_explode_elsewhere_end_on_a_long_text() {
+        let text = format!("{}b", "a".repeat(1_000_000));
+        for expression in ["^(a+)+$", "^(a|aa)+$", "^(a|a?)+$", r"^(\w+\s?)*$-", "(.*a){20}$"] {
+            assert_eq!(find(&text, &pattern(expression).unwrap()), None, "{expression}");
+        }
+        assert_eq!(find(&text, &pattern("^(a+)+b$").unwrap()).map(str::len), Some(1_000_000));
     }
 
     #[test]

@@ -76,12 +76,14 @@ async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("style.css")).into_response()
 }
 
-/// 200 while every folder was followed within the last ten minutes, every mailbox is worked on and the journal answers, else 503 with what is wrong.
+/// 200 while every folder was followed within the last ten minutes, every mailbox is worked on and the journal can be read and written, else
+/// 503 with what is wrong.
 async fn ready(State(console): State<Console>) -> Response {
     let mut wrong: Vec<String> = Vec::new();
     if let Err(error) = console.journal.counts().await {
         wrong.push(error.to_string());
     }
+    wrong.extend(console.journal.hindrance().map(|error| error.to_string()));
     let now = console.clock.now().as_millisecond();
     for (mailbox, folder, health) in console.health.folders() {
         let fresh = health.last_round.is_some_and(|at| now - at.as_millisecond() < STALE_MS);

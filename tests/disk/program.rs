@@ -1,6 +1,7 @@
 //! The whole program on a faulty disk: it ends, or waits, and the world is changed once.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -112,6 +113,15 @@ async fn a_sync_that_fails_ends_the_program_at_once_and_the_next_start_goes_on()
     office.receiver.stop().await;
 }
 
+/// What `/readyz` answers.
+fn readiness(page: &str) -> String {
+    let mut stream = TcpStream::connect(page).unwrap();
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_full_for_a_while_loses_and_doubles_nothing() {
     let mut office = Office::open().await;
@@ -122,10 +132,16 @@ async fn a_disk_that_is_full_for_a_while_loses_and_doubles_nothing() {
     let mut engine = office.run(&[("MODE", "enospc"), ("ON", "write"), ("FILE", ".db-wal"), ("NTH", "150"), ("WHILE", place)]);
     let stderr = BufReader::new(engine.0.stderr.take().unwrap());
     let mut told = Vec::new();
+    let (say, heard) = std::sync::mpsc::channel();
     // Its end is read to the end, so that the program never waits for a reader.
     let listening = std::thread::spawn(move || {
+        let mut page = String::new();
         for line in stderr.lines().map_while(Result::ok) {
+            if let Some(address) = line.strip_prefix("the page is on http://") {
+                address.clone_into(&mut page);
+            }
             if line.contains("for the tenth time") {
+                say.send((page.clone(), readiness(&page))).unwrap();
                 std::fs::remove_file(&full).unwrap();
             }
             told.push(line);
@@ -135,8 +151,17 @@ async fn a_disk_that_is_full_for_a_while_loses_and_doubles_nothing() {
     office.deliver(6).await;
     assert_eq!(office.worked_off().await, 0);
     assert!(engine.0.try_wait().unwrap().is_none(), "it ended");
+    let (page, meanwhile) = heard.recv().unwrap();
+    let afterwards = readiness(&page);
     drop(engine);
     let told = listening.join().unwrap();
+    let (status, why) = meanwhile.split_once("\r\n").unwrap();
+    assert_eq!(
+        (status, afterwards.lines().next().unwrap()),
+        ("HTTP/1.1 503 Service Unavailable", "HTTP/1.1 200 OK"),
+        "{meanwhile}"
+    );
+    assert!(why.contains("the disk is full: ") && why.contains("free some space, nothing was lost"), "{meanwhile}");
     assert!(told.contains("for the tenth time"), "the disk was never full: {told}");
     office.receiver.stop().await;
 }

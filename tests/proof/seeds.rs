@@ -235,7 +235,7 @@ fn answers_after_a_person(lab: &Lab) -> Vec<String> {
         let before = |theirs: &&Value| theirs["subject"] == our["subject"] && at(theirs) + LOOK_TO_SEND < at(our);
         people.iter().copied().find(before).map(|theirs| (our["subject"].clone(), at(theirs), at(our)))
     };
-    let late = ours.iter().filter_map(|our| late(our));
+    let late = ours.iter().filter_map(late);
     late.map(|(subject, theirs, ours)| format!("{subject} went out at {ours}, a person had answered at {theirs}")).collect()
 }
 

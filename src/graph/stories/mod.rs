@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod errors;
+mod hostile;
 pub(super) mod identity;
 mod mutated;
 mod scripted;
