@@ -1,7 +1,5 @@
 //! Scripted faults: what shall go wrong, at which operation, how often or how probably.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::http::GraphError;
