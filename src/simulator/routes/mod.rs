@@ -24,7 +24,6 @@ pub(crate) use fields::write_patch;
 pub(crate) use grammar::{Route, Target, pattern, route};
 pub(crate) use replies::reply_by_hand;
 pub(crate) use send::Keep;
-pub(crate) use settings::Settings;
 pub(crate) use upload::put as put_upload;
 pub(crate) use visit::{Lens, Visit, message_facts};
 

@@ -13,11 +13,11 @@ use super::index::{Index, Mark};
 use super::message::{Key, Message, Origin};
 use super::names::{self, Names};
 use super::news::{News, NewsKind};
+use super::settings::Settings;
 use super::thread::{Conversation, topic};
 use crate::clock::Clock;
 use crate::simulator::limits::Meter;
 use crate::simulator::mail_out::{Audience, render};
-use crate::simulator::routes::Settings;
 
 /// Why the store refuses; the routes say it in Graph's words.
 #[derive(Clone, Debug, PartialEq, Eq)]

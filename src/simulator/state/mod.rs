@@ -9,6 +9,7 @@ mod mailbox;
 mod message;
 mod names;
 mod news;
+mod settings;
 mod thread;
 mod tree;
 

@@ -13,6 +13,7 @@ mod hook;
 mod looking;
 mod luck;
 mod moods;
+mod notifications;
 mod people;
 mod reading;
 mod receiving;
