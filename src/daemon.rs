@@ -18,7 +18,7 @@ use crate::endpoints::{Auth, EndpointError, EndpointSettings, Endpoints, OAuth2,
 use crate::executor::{Executor, LeaseTrouble, Machine, MissingFolders, Patience, ReplyBudget, SENDS_MAX, ServedMailbox};
 use crate::graph::{Changes, Credential, Graph, GraphError, GraphSettings, IdentityService, Kept};
 use crate::ids::MailboxName;
-use crate::intake::{Auditor, Follower, Health, Nudge};
+use crate::intake::{Auditor, Follower, Health, Hooks, Nudge, Subscriber};
 use crate::journal::{Arrival, Brake, Deciding, InstanceKey, Journal, JournalError, Lock};
 use crate::outgoing::Secret;
 use crate::parsing::{Parser, Parsing};
@@ -80,12 +80,22 @@ pub enum StartError {
     },
 }
 
+/// What the loops that watch mailboxes share.
+struct Watching {
+    health: Health,
+    hooks: Hooks,
+    /// Where the service tells of arrivals, if it is to.
+    url: Option<String>,
+    key: InstanceKey,
+    clock: Clock,
+    stopped: watch::Receiver<bool>,
+}
+
 /// The running engine.
 pub struct Daemon {
     journal: Journal,
     tasks: JoinSet<Result<(), JournalError>>,
     stop: watch::Sender<bool>,
-    nudges: BTreeMap<MailboxName, Nudge>,
     address: Option<SocketAddr>,
     _lock: Lock,
 }
@@ -109,9 +119,15 @@ impl Daemon {
         let deciding = Deciding::take_up(&journal).await?;
 
         let (stop, stopped) = watch::channel(false);
-        let mut engine =
-            Self { journal: journal.clone(), tasks: JoinSet::new(), stop, nudges: BTreeMap::new(), address, _lock: lock };
-        let health = Health::default();
+        let mut engine = Self { journal: journal.clone(), tasks: JoinSet::new(), stop, address, _lock: lock };
+        let watching = Watching {
+            health: Health::default(),
+            hooks: Hooks::default(),
+            url: config.web.public_url.as_ref().map(|url| format!("{}{}", url.trim_end_matches('/'), web::NOTIFICATIONS)),
+            key: key.clone(),
+            clock: clock.clone(),
+            stopped: stopped.clone(),
+        };
         let mut decisions = BTreeMap::new();
         let mut actions = BTreeMap::new();
         let mut shown = Vec::new();
@@ -121,7 +137,7 @@ impl Daemon {
             let live = LiveRules::new(set, clock.now());
             let remarks = Remarks::default();
             let graph = graph.mailbox(&mailbox.address);
-            engine.follow(&name, mailbox, (&graph, &health, &clock), &stopped);
+            engine.follow(&name, mailbox, &graph, &watching);
             engine.watch_rules(config, (&name, mailbox), (live.clone(), remarks.clone()), (&given, &stopped));
             shown.push((name.clone(), live.clone(), remarks));
             actions.insert(name.clone(), served_mailbox(mailbox, &graph));
@@ -150,7 +166,8 @@ impl Daemon {
         if let Some(listener) = listener {
             let console = Console {
                 journal,
-                health,
+                health: watching.health,
+                hooks: watching.hooks,
                 rules: Arc::new(move || shown.iter().map(rules_line).collect()),
                 leases: Arc::new(move || leases.all()),
                 credential: Arc::new(move || graph.ends_soon()),
@@ -174,13 +191,6 @@ impl Daemon {
     /// Where the page is served.
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
-    }
-
-    /// Looks at the mailbox now instead of at the next poll.
-    pub fn nudge(&self, mailbox: &MailboxName) {
-        if let Some(nudge) = self.nudges.get(mailbox) {
-            nudge.now();
-        }
     }
 
     /// Completes when the engine cannot go on, with the reason.
@@ -209,24 +219,35 @@ impl Daemon {
         self.journal.close().await;
     }
 
-    fn follow(
-        &mut self,
-        name: &MailboxName,
-        mailbox: &MailboxConfig,
-        (graph, health, clock): (&crate::graph::Mailbox, &Health, &Clock),
-        stopped: &watch::Receiver<bool>,
-    ) {
-        let nudge = self.nudges.entry(name.clone()).or_default().clone();
+    fn follow(&mut self, name: &MailboxName, mailbox: &MailboxConfig, graph: &crate::graph::Mailbox, watching: &Watching) {
+        let Watching { health, hooks, url, key, clock, stopped } = watching;
         for folder in &mailbox.folders {
+            let arrival = Arrival { mailbox: name.clone(), folder: folder.clone() };
+            let nudge = Nudge::default();
+            if let Some(url) = url {
+                let subscriber = Subscriber {
+                    graph: graph.clone(),
+                    arrival: arrival.clone(),
+                    url: url.clone(),
+                    hooks: hooks.clone(),
+                    nudge: nudge.clone(),
+                    key: key.clone(),
+                    journal: self.journal.clone(),
+                    clock: clock.clone(),
+                    health: health.clone(),
+                };
+                let stopped = stopped.clone();
+                self.tasks.spawn(async move { subscriber.run(stopped).await });
+            }
             let follower = Follower {
                 graph: graph.clone(),
-                arrival: Arrival { mailbox: name.clone(), folder: folder.clone() },
+                arrival,
                 poll: mailbox.poll,
                 journal: self.journal.clone(),
                 clock: clock.clone(),
                 health: health.clone(),
             };
-            let (nudge, stopped) = (nudge.clone(), stopped.clone());
+            let stopped = stopped.clone();
             self.tasks.spawn(async move { follower.run(&nudge, stopped).await });
         }
         let Some(folder) = mailbox.folders.first() else { return };

@@ -17,6 +17,7 @@ mod lease;
 mod loops;
 mod model;
 mod modelled;
+mod notified;
 mod people;
 mod process;
 mod promises;

@@ -100,8 +100,18 @@ impl Mailbox {
     }
 
     pub(super) fn call(&self, name: &'static str, method: Method, effect: Effect, path: &[&str]) -> Result<Call, GraphError> {
-        let url =
-            self.transport.url(&[&["users", &*self.address], path].concat()).map_err(|error| error.of(Some(&self.address)))?;
+        self.tenant_call(name, method, effect, &[&["users", &*self.address], path].concat())
+    }
+
+    /// A call that is the tenant's and passes this mailbox's gate.
+    pub(super) fn tenant_call(
+        &self,
+        name: &'static str,
+        method: Method,
+        effect: Effect,
+        path: &[&str],
+    ) -> Result<Call, GraphError> {
+        let url = self.transport.url(path).map_err(|error| error.of(Some(&self.address)))?;
         Ok(Call {
             name,
             method,

@@ -3,14 +3,18 @@
 //! Owns the polling and the health of each folder. Never decides, never changes a mailbox.
 
 mod audit;
+mod hooks;
+mod subscriber;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use audit::Auditor;
+pub use hooks::{Heard, Hooks, Nudge};
 use jiff::Timestamp;
-use tokio::sync::{Notify, watch};
+pub use subscriber::Subscriber;
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::graph::{self, ErrorKind, GraphError};
@@ -18,6 +22,8 @@ use crate::ids::MailboxName;
 use crate::journal::{Arrival, Journal, JournalError};
 use crate::verdict::Verdict;
 
+/// The least time between two rounds of a folder.
+const DISTANCE: Duration = Duration::from_secs(2);
 /// Pages in one round; a round that brings more goes on with the next.
 const PAGES_MAX: usize = 1_000;
 /// Pauses after a round that failed; the last one repeats.
@@ -40,17 +46,6 @@ pub struct Follower {
     pub health: Health,
 }
 
-/// Wakes the followers of a mailbox before their time.
-#[derive(Clone, Default)]
-pub struct Nudge(Arc<Notify>);
-
-impl Nudge {
-    /// Something may have changed: look now.
-    pub fn now(&self) {
-        self.0.notify_waiters();
-    }
-}
-
 /// How the folders are doing. Clones show the same.
 #[derive(Clone, Default)]
 pub struct Health(Arc<Mutex<Healths>>);
@@ -58,6 +53,8 @@ pub struct Health(Arc<Mutex<Healths>>);
 #[derive(Default)]
 struct Healths {
     folders: BTreeMap<(MailboxName, String), FolderHealth>,
+    /// How the subscriptions to the folders are: when each ends, or what is wrong.
+    subscriptions: BTreeMap<(MailboxName, String), Result<Timestamp, String>>,
     /// What is wrong with the audits of a mailbox.
     audits: BTreeMap<MailboxName, Option<String>>,
 }
@@ -89,6 +86,15 @@ impl Health {
     /// What is wrong with the audit of a mailbox, if its last one failed.
     pub fn audit_trouble(&self, mailbox: &MailboxName) -> Option<String> {
         self.healths().audits.get(mailbox).cloned().flatten()
+    }
+
+    /// When the subscription to a folder ends, or why there is none; `None` where none is wanted.
+    pub fn subscription(&self, mailbox: &MailboxName, folder: &str) -> Option<Result<Timestamp, String>> {
+        self.healths().subscriptions.get(&(mailbox.clone(), folder.to_owned())).cloned()
+    }
+
+    fn subscribed(&self, arrival: &Arrival, subscription: Result<Timestamp, String>) {
+        self.healths().subscriptions.insert((arrival.mailbox.clone(), arrival.folder.clone()), subscription);
     }
 
     fn audited(&self, mailbox: &MailboxName, trouble: Option<String>) {
@@ -139,10 +145,12 @@ impl Follower {
                     self.tell(&trouble, failures)
                 }
             };
+            // However often we are told, rounds keep their distance.
+            let since = self.clock.stopwatch();
             tokio::select! {
                 biased;
                 () = self.clock.sleep(pause) => {}
-                () = nudge.0.notified() => {}
+                () = nudge.comes() => self.clock.sleep(DISTANCE.saturating_sub(since.elapsed()).min(pause)).await,
                 _ = stop.changed() => {}
             }
         }

@@ -100,6 +100,11 @@ impl InstanceKey {
         self.sign("postroom instance")
     }
 
+    /// What only we and whom we tell it can know, for a purpose of this name.
+    pub fn secret(&self, purpose: &str) -> String {
+        self.sign(&format!("postroom secret {purpose}"))
+    }
+
     fn sign(&self, text: &str) -> String {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return String::new() };
         mac.update(text.as_bytes());

@@ -8,11 +8,12 @@ use rusqlite::Connection;
 use super::JournalError;
 
 /// The migrations in order; the schema's number is how many have been applied. Never edit one that was released.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_journal.sql"),
     include_str!("migrations/0002_deaths.sql"),
     include_str!("migrations/0003_effects.sql"),
     include_str!("migrations/0004_audit.sql"),
+    include_str!("migrations/0005_subscriptions.sql"),
 ];
 
 /// Brings the database to this program's schema.
@@ -91,11 +92,12 @@ mod tests {
     use super::*;
 
     /// One sample row of every table, added after the migration that made it, must survive all later ones.
-    const SAMPLES: [&str; 4] = [
+    const SAMPLES: [&str; 5] = [
         include_str!("migrations/0001_sample.sql"),
         include_str!("migrations/0002_sample.sql"),
         include_str!("migrations/0003_sample.sql"),
         include_str!("migrations/0004_sample.sql"),
+        include_str!("migrations/0005_sample.sql"),
     ];
 
     #[test]
@@ -110,9 +112,21 @@ mod tests {
         let count =
             |table: &str| connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap();
         let tables = [
-            "cursor", "rule_set", "message", "action", "event", "memory", "question", "sent", "brake", "origin", "fence", "audit",
+            "cursor",
+            "rule_set",
+            "message",
+            "action",
+            "event",
+            "memory",
+            "question",
+            "sent",
+            "brake",
+            "origin",
+            "fence",
+            "audit",
+            "subscription",
         ];
-        assert_eq!(tables.map(count), [1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(tables.map(count), [1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
         let deaths = "SELECT group_concat(deaths) FROM message";
         assert_eq!(connection.query_row(deaths, [], |row| row.get::<_, String>(0)).unwrap(), "0,2");
         let broken: i64 = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
@@ -124,6 +138,6 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
         let refused = migrate(&mut connection, Path::new("postroom.db")).unwrap_err();
-        assert_eq!(refused.to_string(), "postroom.db has schema 99, this program knows 4; use the newer program");
+        assert_eq!(refused.to_string(), "postroom.db has schema 99, this program knows 5; use the newer program");
     }
 }

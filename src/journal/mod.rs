@@ -24,6 +24,7 @@ mod standing;
 #[cfg(test)]
 mod stories;
 mod story;
+mod subscriptions;
 mod witness;
 mod writer;
 
@@ -47,6 +48,7 @@ pub use hands::{ParkedLine, WaitingState, Word};
 pub use lock::{InstanceKey, Lock};
 pub use standing::Standing;
 pub use story::{Counts, MessageLine, Story, StoryAction, StoryLine};
+pub use subscriptions::HeldSubscription;
 pub use witness::Testimony;
 
 use crate::clock::Clock;

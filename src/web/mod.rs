@@ -7,7 +7,8 @@ mod page;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
@@ -18,7 +19,7 @@ pub use page::RulesLine;
 
 use crate::clock::Clock;
 use crate::ids::MailboxName;
-use crate::intake::Health;
+use crate::intake::{Health, Heard, Hooks};
 use crate::journal::{Journal, JournalError};
 
 /// What the pages look at.
@@ -34,12 +35,19 @@ pub struct Console {
     pub leases: Arc<dyn Fn() -> Vec<(MailboxName, String)> + Send + Sync>,
     /// That the credential for Graph ends soon, asked at every page.
     pub credential: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+    /// What the service tells us of arrivals.
+    pub hooks: Hooks,
     /// The time.
     pub clock: Clock,
 }
 
 /// A folder that was not followed for this long is not healthy.
 const STALE_MS: i64 = 10 * 60 * 1_000;
+
+/// Where the service tells us of arrivals, below `[web] public_url`.
+pub const NOTIFICATIONS: &str = "/notifications";
+/// Bytes of one notification.
+const NOTIFICATION_MAX: usize = 1 << 20;
 
 /// Nothing but our own style sheet is loaded, nothing is framed, nothing is run.
 const POLICY: &str =
@@ -56,6 +64,7 @@ pub async fn serve(listener: TcpListener, console: Console, mut stop: watch::Rec
         .route("/style.css", get(style))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
+        .route(NOTIFICATIONS, get(handshake).post(notified).layer(DefaultBodyLimit::max(NOTIFICATION_MAX)))
         .with_state(console);
     let stopped = async move {
         // A dropped sender means the same as a stop.
@@ -70,6 +79,39 @@ async fn overview(State(console): State<Console>) -> Response {
 
 async fn message(State(console): State<Console>, Path(row): Path<i64>) -> Response {
     answer(page::message(&console, row).await)
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Handshake {
+    validation_token: Option<String>,
+}
+
+/// The service asks whether we want to be told: the token goes back as it is, as plain text.
+async fn handshake(Query(Handshake { validation_token }): Query<Handshake>) -> Response {
+    match validation_token {
+        Some(token) => {
+            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], token)
+                .into_response()
+        }
+        None => (StatusCode::BAD_REQUEST, "this is where Microsoft Graph tells of changes\n").into_response(),
+    }
+}
+
+/// Something arrived, or something is to be said of a subscription. Answered before anything is looked up or written; who does not know
+/// a secret gets the same answer and changes nothing.
+async fn notified(State(console): State<Console>, query: Query<Handshake>, request: Request) -> Response {
+    if query.validation_token.is_some() {
+        return handshake(query).await;
+    }
+    let Some(_place) = console.hooks.place() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+    let Ok(body) = Bytes::from_request(request, &()).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
+    match console.hooks.hear(&body) {
+        Heard::Taken => StatusCode::ACCEPTED,
+        Heard::Malformed => StatusCode::BAD_REQUEST,
+        Heard::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+    }
+    .into_response()
 }
 
 async fn style() -> Response {

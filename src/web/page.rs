@@ -58,7 +58,15 @@ pub(super) async fn overview(console: &Console) -> Result<String, PageError> {
         .folders()
         .into_iter()
         .map(|(mailbox, folder, health)| {
-            context! { mailbox => mailbox.to_string(), folder, last => health.last_round.map(clock_time), trouble => health.trouble }
+            {
+                let subscription = console.health.subscription(&mailbox, &folder);
+                let (told, untold) = match subscription {
+                    Some(Ok(ends)) => (Some(ends.strftime("%Y-%m-%d %H:%M").to_string()), None),
+                    Some(Err(why)) => (None, Some(why)),
+                    None => (None, None),
+                };
+                context! { mailbox => mailbox.to_string(), folder, last => health.last_round.map(clock_time), trouble => health.trouble, told, untold }
+            }
         })
         .chain((console.leases)().into_iter().map(|(mailbox, why)| {
             context! { mailbox => mailbox.to_string(), folder => "is only looked at:", trouble => why }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use postroom::clock::Clock;
 use postroom::simulator::{Receiver, ReceiverOptions};
@@ -104,7 +104,7 @@ async fn a_sync_that_fails_ends_the_program_at_once_and_the_next_start_goes_on()
         }
         let code = engine.0.wait().unwrap().code();
         let took = struck.expect("the disk did not fail").elapsed();
-        assert!(code == Some(3) && took < Duration::from_secs(1), "{nth}: {code:?} after {took:?}\n{told}");
+        assert!(code == Some(3) && took < super::ENDS_WITHIN, "{nth}: {code:?} after {took:?}\n{told}");
         assert!(told.contains("postroom.db") && told.contains("disk I/O error"), "{nth}: {told}");
     }
     let engine = office.run(&[]);

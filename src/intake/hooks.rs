@@ -1,0 +1,207 @@
+//! What the service tells us without being asked: that something arrived, and how our subscriptions are.
+//!
+//! Nothing told is believed beyond "look now": who says the secret of a subscription wakes its folder's round, and nobody else does
+//! anything. Answered before anything is written.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Deserialize;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+
+/// Items of one notification; the service sends a few.
+const ITEMS_MAX: usize = 256;
+/// Notifications that are read at the same time.
+const AT_ONCE: usize = 64;
+
+/// The subscriptions that may tell us something. Clones share them.
+#[derive(Clone)]
+pub struct Hooks(Arc<Shared>);
+
+struct Shared {
+    subscriptions: Mutex<HashMap<String, Ear>>,
+    places: Semaphore,
+}
+
+/// Who is told.
+#[derive(Clone)]
+struct Ear {
+    secret: String,
+    arrivals: Nudge,
+    lifecycle: Lifecycle,
+}
+
+/// Wakes a follower before its time. A nudge that comes while it works is not forgotten.
+#[derive(Clone, Default)]
+pub struct Nudge(Arc<Notify>);
+
+impl Nudge {
+    /// Something may have changed: look now.
+    pub fn now(&self) {
+        self.0.notify_one();
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn comes(&self) {
+        self.0.notified().await;
+    }
+}
+
+/// What the service said of a subscription itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LifecycleEvent {
+    /// It wants to hear that we may still be told.
+    Reauthorize,
+    /// It is gone.
+    Removed,
+}
+
+/// The last thing that was said of a subscription and not heard yet.
+#[derive(Clone, Default)]
+pub(super) struct Lifecycle(Arc<(Mutex<Option<LifecycleEvent>>, Notify)>);
+
+impl Lifecycle {
+    fn say(&self, event: LifecycleEvent) {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(event);
+        self.0.1.notify_one();
+    }
+
+    pub(super) async fn comes(&self) {
+        self.0.1.notified().await;
+    }
+
+    pub(super) fn take(&self) -> Option<LifecycleEvent> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+#[derive(Deserialize)]
+struct Told {
+    value: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Item {
+    subscription_id: String,
+    #[serde(default)]
+    client_state: Option<String>,
+    #[serde(default)]
+    lifecycle_event: Option<String>,
+}
+
+/// What becomes of a notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// It was read; whoever knew a secret was believed.
+    Taken,
+    /// It is no notification.
+    Malformed,
+    /// It holds more than a notification may.
+    TooLarge,
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self(Arc::new(Shared { subscriptions: Mutex::default(), places: Semaphore::new(AT_ONCE) }))
+    }
+}
+
+impl Hooks {
+    /// A place to be read in; `None` when all are taken.
+    pub fn place(&self) -> Option<SemaphorePermit<'_>> {
+        self.0.places.try_acquire().ok()
+    }
+
+    /// Hears a notification, or what is to be said of a subscription.
+    pub fn hear(&self, body: &[u8]) -> Heard {
+        let Ok(Told { value }) = serde_json::from_slice(body) else { return Heard::Malformed };
+        if value.len() > ITEMS_MAX {
+            return Heard::TooLarge;
+        }
+        let subscriptions = self.subscriptions();
+        for Item { subscription_id, client_state, lifecycle_event } in value {
+            let Some(ear) = subscriptions.get(&subscription_id) else { continue };
+            if !is_same(&ear.secret, client_state.as_deref().unwrap_or_default()) {
+                continue;
+            }
+            match lifecycle_event.as_deref() {
+                Some("reauthorizationRequired") => ear.lifecycle.say(LifecycleEvent::Reauthorize),
+                Some("subscriptionRemoved") => ear.lifecycle.say(LifecycleEvent::Removed),
+                // An arrival, `missed`, or whatever a later service says of a subscription: looking harms nothing.
+                _ => ear.arrivals.now(),
+            }
+        }
+        Heard::Taken
+    }
+
+    pub(super) fn listen(&self, id: &str, secret: &str, arrivals: &Nudge, lifecycle: &Lifecycle) {
+        let ear = Ear { secret: secret.to_owned(), arrivals: arrivals.clone(), lifecycle: lifecycle.clone() };
+        self.subscriptions().insert(id.to_owned(), ear);
+    }
+
+    pub(super) fn forget(&self, id: &str) {
+        self.subscriptions().remove(id);
+    }
+
+    fn subscriptions(&self) -> MutexGuard<'_, HashMap<String, Ear>> {
+        self.0.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Every byte is looked at whatever the first ones say, so that time tells nothing.
+fn is_same(ours: &str, theirs: &str) -> bool {
+    ours.len() == theirs.len() && ours.bytes().zip(theirs.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(id: &str, secret: &str, lifecycle: &str) -> String {
+        format!(r#"{{"subscriptionId":"{id}","clientState":"{secret}"{lifecycle}}}"#)
+    }
+
+    async fn is_woken(nudge: &Nudge) -> bool {
+        tokio::time::timeout(std::time::Duration::ZERO, nudge.comes()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn only_who_knows_the_secret_wakes_anybody() {
+        let (hooks, nudge, lifecycle) = (Hooks::default(), Nudge::default(), Lifecycle::default());
+        hooks.listen("1", "a secret", &nudge, &lifecycle);
+        let told = |items: &[String]| hooks.hear(format!(r#"{{"value":[{}]}}"#, items.join(",")).as_bytes());
+        for forged in
+            [item("1", "a secres", ""), item("1", "", ""), item("2", "a secret", ""), r#"{"subscriptionId":"1"}"#.to_owned()]
+        {
+            assert_eq!((told(&[forged]), is_woken(&nudge).await), (Heard::Taken, false));
+        }
+        assert_eq!((told(&[item("1", "a secret", "")]), is_woken(&nudge).await), (Heard::Taken, true));
+        assert_eq!(
+            (told(&[item("1", "a secret", r#","lifecycleEvent":"missed""#)]), is_woken(&nudge).await),
+            (Heard::Taken, true)
+        );
+        told(&[item("1", "a secret", r#","lifecycleEvent":"subscriptionRemoved""#)]);
+        assert_eq!((lifecycle.take(), lifecycle.take(), is_woken(&nudge).await), (Some(LifecycleEvent::Removed), None, false));
+        hooks.forget("1");
+        assert_eq!((told(&[item("1", "a secret", "")]), is_woken(&nudge).await), (Heard::Taken, false));
+    }
+
+    #[test]
+    fn what_is_no_notification_is_said_to_be_none() {
+        let hooks = Hooks::default();
+        let many = format!(r#"{{"value":[{}]}}"#, vec![item("1", "x", ""); 257].join(","));
+        for (body, heard) in
+            [("", Heard::Malformed), ("[]", Heard::Malformed), (r#"{"value":[7]}"#, Heard::Malformed), (&many, Heard::TooLarge)]
+        {
+            assert_eq!(hooks.hear(body.as_bytes()), heard);
+        }
+    }
+
+    #[test]
+    fn sixty_four_are_read_at_once() {
+        let hooks = Hooks::default();
+        let places: Vec<_> = std::iter::from_fn(|| hooks.place()).collect();
+        assert_eq!(places.len(), 64);
+    }
+}
