@@ -124,8 +124,8 @@ async fn the_hook_answers_the_handshake_and_takes_nothing_that_is_no_notificatio
     let shaken = http.post(format!("{hook}?validationToken=Validation%3A+Testing+client+%3Cb%3E")).send().await.unwrap();
     assert_eq!(shaken.headers()["content-type"], "text/plain; charset=utf-8");
     assert_eq!((shaken.status().as_u16(), shaken.text().await.unwrap()), (200, "Validation: Testing client <b>".to_owned()));
-    let answer =
-        async |body: String| http.post(&hook).body(body).send().await.map(|answer| answer.status().as_u16()).unwrap_or(413);
+    // A body that is too long may find the door closed before its end.
+    let answer = async |body: String| http.post(&hook).body(body).send().await.map_or(413, |answer| answer.status().as_u16());
     assert_eq!(answer(String::new()).await, 400);
     assert_eq!(answer("x".repeat((1 << 20) + 1)).await, 413);
     assert_eq!(answer(json!({ "value": vec![json!({ "subscriptionId": "1" }); 257] }).to_string()).await, 413);
