@@ -277,6 +277,7 @@ impl Daemon {
             gate: gate(fixtures_dir(config, name), given.reload, remarks),
             live,
             journal: self.journal.clone(),
+            idle: given.patience.idle,
             clock: given.clock.clone(),
         };
         let stopped = stopped.clone();

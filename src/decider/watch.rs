@@ -15,8 +15,8 @@ use crate::rules::{RuleFiles, RuleSet, Surroundings};
 
 /// An editor writes a file in several steps: wait until it is quiet.
 const QUIET: Duration = Duration::from_millis(80);
-/// File systems that tell nothing are looked at this often.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// File systems that tell nothing are looked at this often, where nobody wants it more rarely.
+const LOOK_AT_MOST: Duration = Duration::from_secs(5);
 
 /// Watches the rules of one mailbox.
 pub struct RulesWatch {
@@ -32,6 +32,8 @@ pub struct RulesWatch {
     pub live: LiveRules,
     /// Where every live set is kept.
     pub journal: Journal,
+    /// The least time between two looks that nobody asked for.
+    pub idle: Duration,
     /// The time.
     pub clock: Clock,
 }
@@ -58,7 +60,7 @@ impl RulesWatch {
                     self.clock.sleep(QUIET).await;
                     while changes.try_recv().is_ok() {}
                 }
-                () = self.clock.sleep(LOOK_EVERY) => {}
+                () = self.clock.sleep(LOOK_AT_MOST.max(self.idle)) => {}
                 _ = stop.changed() => continue,
             }
             let dir = self.dir.clone();
