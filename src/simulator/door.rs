@@ -5,12 +5,14 @@
 //! `body`), `DELETE`.
 //!
 //! Subscriptions: `GET /sim/subscriptions`, `POST /sim/subscriptions/{id}/lifecycle` with `{"event"}`. What the application may do:
+//! A person signs in at a device: `POST /sim/devices/{user_code}` with `{"user": ADDRESS}` or `{"declined": true}`.
 //! `GET /sim/access`, `PATCH` with `{"roles"?, "granted"?, "mailboxes"?}`; tokens that were given before say what they said.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::delegated;
 use super::http::{Answer, Call, GraphError};
 use super::ledger::Cause;
 use super::people::Person;
@@ -49,6 +51,10 @@ pub(crate) fn answer(tenant: &mut Tenant, call: &Call, path: &[&str]) -> Answer 
             }
             Err(why) => problem(400, why),
         },
+        ("POST", ["devices", user_code]) => {
+            let word: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+            delegated::say(tenant, user_code, &word).map_or_else(|why| problem(400, why), |()| Answer::empty(204))
+        }
         (_, ["mailboxes", address, rest @ ..]) => of_mailbox(tenant, call, address, rest),
         _ => problem(
             404,

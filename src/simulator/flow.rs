@@ -15,7 +15,7 @@ use super::luck::{Coming, print_of};
 use super::routes::{self, Lens, Route, Visit};
 use super::server::World;
 use super::state::Tenant;
-use super::{door, identity, permissions, sign_in, subscriptions};
+use super::{delegated, door, identity, permissions, sign_in, subscriptions};
 use crate::clock::Clock;
 
 /// The most bytes of any request: a whole mail through the door.
@@ -44,6 +44,9 @@ pub(crate) async fn answer(
     let answer = match segments.as_slice() {
         ["sim", rest @ ..] => door::answer(&mut world.tenant(), &call, rest),
         [directory, "oauth2", "v2.0", "token"] if call.method == "POST" => token(&world, &connection, &call, directory).await,
+        [_, "oauth2", "v2.0", "authorize"] if call.method == "GET" => delegated::authorize(&mut world.tenant(), &call),
+        [_, "oauth2", "v2.0", "devicecode"] if call.method == "POST" => delegated::device_code(&mut world.tenant(), &call),
+        [_, "discovery", "instance"] => delegated::instance(&call),
         [directory, "v2.0", ".well-known", "openid-configuration"] => sign_in::discovery(&call, directory),
         ["metadata", "identity", "oauth2", "token"] if call.method == "GET" => identity::of_machine(&mut world.tenant(), &call),
         ["msi", "token"] if call.method == "GET" => identity::of_app(&mut world.tenant(), &call),
@@ -266,11 +269,17 @@ fn admit(tenant: &mut Tenant, call: &Call) -> Result<(Route, String), GraphError
     let_in(tenant, call)?;
     let is_me = |at: usize, word: &str| call.segments.get(at).is_some_and(|segment| segment.eq_ignore_ascii_case(word));
     // Generated clients leave the second form where their own rewriting is missing.
-    if is_me(1, "me") || (is_me(1, "users") && is_me(2, "me-token-to-replace")) {
-        let text = "/me request is only valid with delegated authentication flow.";
-        return Err(GraphError::bad_request(text));
-    }
-    let route = routes::route(call)?;
+    let me = [("me", 1), ("users", 2)]
+        .into_iter()
+        .find(|(first, words)| is_me(1, first) && (*words == 1 || is_me(2, "me-token-to-replace")));
+    let route = match me {
+        None => routes::route(call)?,
+        Some((_, words)) => {
+            let text = "/me request is only valid with delegated authentication flow.";
+            let user = permissions::Bearer::of(call).user.ok_or_else(|| GraphError::bad_request(text))?;
+            routes::route(&call.of_user(&user, words))?
+        }
+    };
     let address = tenant.mailbox_address(&route.mailbox);
     let unknown = || GraphError::new(404, "ErrorInvalidUser", format!("The requested user '{}' is invalid.", route.mailbox));
     let address = address.ok_or_else(unknown)?;

@@ -3,10 +3,11 @@
 //!
 //! Owns its own reading of Graph's wire format, so that the engine and the tenant are two independent readings of one API.
 //! Never uses the engine's Graph client or its mail parser's wrapper; never touches a disk.
-//! Not here: calendars, contacts, files, directory, delegated sign-in.
+//! Not here: calendars, contacts, files, directory.
 
 mod agenda;
 mod assertion;
+mod delegated;
 mod door;
 mod faults;
 mod filter;

@@ -15,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::agenda::Agenda;
 use super::assertion::Registered;
+use super::delegated::Delegated;
 use super::door;
 use super::faults::{FaultTable, GRAPH_OPERATIONS};
 use super::flow;
@@ -298,6 +299,7 @@ fn tenant_of(options: Options) -> Result<Tenant, SimulatorError> {
         tokens: HashMap::new(),
         client: options.client,
         registered: options.registered,
+        delegated: Delegated::default(),
         identity_header: options.identity_header,
         token_lifetime: options.token_lifetime,
         sent_delay: options.sent_delay,

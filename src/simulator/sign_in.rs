@@ -1,15 +1,17 @@
 //! The sign-in service: client credentials, discovery, and the check of bearer tokens.
 //!
-//! Assertions are verified where a client is named or anything is registered; else any is taken. Not here: delegated flows.
+//! Assertions are verified where a client is named or anything is registered; else any is taken. How people sign in is `delegated`'s.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::delegated;
 use super::http::{Answer, Call, GraphError, Plus, percent_decode};
 use super::state::Tenant;
 
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A refusal of the sign-in service.
@@ -50,7 +52,7 @@ pub(crate) fn challenge() -> String {
     )
 }
 
-fn refuse(tenant: &mut Tenant, refused: Denied) -> Answer {
+pub(super) fn refuse(tenant: &mut Tenant, refused: Denied) -> Answer {
     let (trace, correlation) = (tenant.names.guid(), tenant.names.guid());
     let at = tenant.clock.now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
     let Denied { status, error, number, text } = refused;
@@ -79,7 +81,12 @@ fn grant(tenant: &mut Tenant, call: &Call, directory: &str) -> Result<Answer, De
             denied(400, "invalid_request", 900_144, format!("The request body must contain the following parameter: '{name}'."))
         })
     };
-    if need("grant_type")? != "client_credentials" {
+    let kind = need("grant_type")?;
+    let endpoint = format!("{}/{directory}/oauth2/v2.0/token", call.base);
+    if ["authorization_code", "refresh_token", DEVICE_CODE].contains(&kind) {
+        return delegated::grant(tenant, &form, kind, (directory, &endpoint));
+    }
+    if kind != "client_credentials" {
         return Err(denied(400, "unsupported_grant_type", 70_003, "The app requested an unsupported grant type."));
     }
     let client = form.client_id().map_or_else(|| need("client_id"), Ok)?.to_owned();
@@ -88,7 +95,6 @@ fn grant(tenant: &mut Tenant, call: &Call, directory: &str) -> Result<Answer, De
         let text = format!("The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid.");
         return Err(denied(400, "invalid_scope", 1_002_012, text));
     }
-    let endpoint = format!("{}/{directory}/oauth2/v2.0/token", call.base);
     check_client(tenant, &form, &client, &endpoint)?;
     let is_object = |claims: &str| serde_json::from_str::<Value>(claims).is_ok_and(|claims| claims.is_object());
     if form.get("claims").is_some_and(|claims| !is_object(claims)) {
@@ -100,7 +106,7 @@ fn grant(tenant: &mut Tenant, call: &Call, directory: &str) -> Result<Answer, De
     Ok(Answer::json(200, body).with("cache-control", "no-store, no-cache"))
 }
 
-fn check_client(tenant: &Tenant, form: &Form, client: &str, endpoint: &str) -> Result<(), Denied> {
+pub(super) fn check_client(tenant: &Tenant, form: &Form, client: &str, endpoint: &str) -> Result<(), Denied> {
     let secret = form.secret().filter(|secret| !secret.is_empty());
     if tenant.client.as_ref().is_some_and(|(id, _)| !client.eq_ignore_ascii_case(id)) {
         let text = format!("Application with identifier '{client}' was not found in the directory.");
@@ -130,15 +136,31 @@ fn check_client(tenant: &Tenant, form: &Form, client: &str, endpoint: &str) -> R
     tenant.registered.check(assertion, client, endpoint, tenant.clock.now())
 }
 
+/// An application's access token.
 pub(super) fn issue(tenant: &mut Tenant, client: &str, directory: &str) -> String {
+    issue_to(tenant, client, directory, None)
+}
+
+/// An access token by which an application acts for a person, within a scope.
+pub(super) fn token_for_person(tenant: &mut Tenant, client: &str, directory: &str, person: (&str, &str)) -> String {
+    issue_to(tenant, client, directory, Some(person))
+}
+
+fn issue_to(tenant: &mut Tenant, client: &str, directory: &str, person: Option<(&str, &str)>) -> String {
     let now = tenant.clock.now();
     let ends = now.checked_add(jiff::SignedDuration::try_from(tenant.token_lifetime).unwrap_or_default()).unwrap_or(now);
     let (id, object) = (tenant.names.guid(), tenant.names.guid());
-    let claims = json!({
+    let mut claims = json!({
         "aud": "https://graph.microsoft.com", "iss": format!("https://sts.windows.net/{directory}/"), "appid": client,
-        "idtyp": "app", "iat": now.as_second(), "nbf": now.as_second(), "exp": ends.as_second(), "oid": object, "sub": object,
-        "roles": tenant.access.roles_in_token(), "tid": directory, "uti": id, "ver": "1.0",
+        "iat": now.as_second(), "nbf": now.as_second(), "exp": ends.as_second(), "oid": object, "sub": object,
+        "tid": directory, "uti": id, "ver": "1.0",
     });
+    match person {
+        None => (claims["idtyp"], claims["roles"]) = (json!("app"), json!(tenant.access.roles_in_token())),
+        Some((user, scope)) => {
+            (claims["idtyp"], claims["scp"], claims["upn"]) = (json!("user"), json!(scope), json!(user));
+        }
+    }
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let unsigned = format!("{}.{}", part(&json!({"typ": "JWT", "alg": "RS256"})), part(&claims));
     let token = format!("{unsigned}.{}", URL_SAFE_NO_PAD.encode(Sha256::digest(format!("{}{unsigned}", tenant.seed))));
@@ -179,6 +201,7 @@ pub(crate) fn discovery(call: &Call, directory: &str) -> Answer {
             "jwks_uri": format!("{login}/discovery/v2.0/keys"),
             "issuer": format!("{login}/v2.0"),
             "authorization_endpoint": format!("{login}/oauth2/v2.0/authorize"),
+            "device_authorization_endpoint": format!("{login}/oauth2/v2.0/devicecode"),
             "response_types_supported": ["code"],
             "subject_types_supported": ["pairwise"],
             "id_token_signing_alg_values_supported": ["RS256"],
@@ -188,13 +211,13 @@ pub(crate) fn discovery(call: &Call, directory: &str) -> Answer {
 }
 
 /// The fields of a token request and its Basic header.
-struct Form {
+pub(super) struct Form {
     fields: Vec<(String, String)>,
     basic: Option<(String, String)>,
 }
 
 impl Form {
-    fn of(call: &Call) -> Self {
+    pub fn of(call: &Call) -> Self {
         let text = String::from_utf8_lossy(&call.body).into_owned();
         let decode = |text: &str| percent_decode(text, Plus::Space);
         let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
@@ -208,12 +231,17 @@ impl Form {
         Self { fields, basic }
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
-    fn client_id(&self) -> Option<&str> {
+    pub fn client_id(&self) -> Option<&str> {
         self.get("client_id").or(self.basic.as_ref().map(|(id, _)| id.as_str()))
+    }
+
+    /// Whether the client brings something to be known by.
+    pub fn proves_client(&self) -> bool {
+        self.secret().is_some() || self.get("client_assertion").is_some()
     }
 
     fn secret(&self) -> Option<&str> {

@@ -160,6 +160,7 @@ impl Model {
     fn place(&self, segments: &[&str]) -> Result<Place, String> {
         let (mut at, rest) = match segments {
             [root, rest @ ..] if root.eq_ignore_ascii_case("users") => ("Collection(user)".to_owned(), rest),
+            [root, rest @ ..] if root.eq_ignore_ascii_case("me") => ("user".to_owned(), rest),
             [root, rest @ ..] if root.eq_ignore_ascii_case("subscriptions") => ("Collection(subscription)".to_owned(), rest),
             ["$batch"] => return Ok(Place::Batch),
             _ => return Err("the model has nothing there".to_owned()),

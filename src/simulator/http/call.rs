@@ -89,6 +89,13 @@ pub(crate) fn percent_decode(text: &str, plus: Plus) -> String {
 }
 
 impl Call {
+    /// The same call with the first `words` of its path, `me`, spelled out.
+    pub fn of_user(&self, user: &str, words: usize) -> Self {
+        let head = ["users".to_owned(), user.to_owned()];
+        let segments = self.segments.iter().take(1).chain(&head).chain(self.segments.iter().skip(1 + words));
+        Self { segments: segments.cloned().collect(), ..self.clone() }
+    }
+
     /// A query option, named without `$`.
     pub fn option(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())

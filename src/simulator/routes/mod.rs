@@ -22,6 +22,7 @@ mod visit;
 pub(crate) use batch::{batch_answer, batch_items};
 pub(crate) use fields::write_patch;
 pub(crate) use grammar::{Route, Target, pattern, route};
+pub(crate) use query::encode;
 pub(crate) use replies::reply_by_hand;
 pub(crate) use send::Keep;
 pub(crate) use upload::put as put_upload;

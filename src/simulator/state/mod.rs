@@ -29,6 +29,7 @@ use jiff::Timestamp;
 
 use super::agenda::Agenda;
 use super::assertion::Registered;
+use super::delegated::Delegated;
 use super::faults::FaultTable;
 use super::ledger::Ledger;
 use super::limits::Limits;
@@ -54,6 +55,8 @@ pub(crate) struct Tenant {
     /// The one application that may sign in (id, secret); `None` lets any in.
     pub client: Option<(String, String)>,
     pub registered: Registered,
+    /// People who sign in.
+    pub delegated: Delegated,
     /// What App Service's identity service wants to see.
     pub identity_header: String,
     pub token_lifetime: Duration,

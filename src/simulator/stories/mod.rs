@@ -4,6 +4,7 @@
 mod access;
 mod asserting;
 mod changes;
+mod delegated;
 mod drafts;
 mod faults;
 #[allow(dead_code, reason = "the engine's stories use all of it")]
