@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, from_ms};
 use crate::config::{
-    AuthSetting, Config, CredentialSetting, IdentitySetting, MailboxConfig, ProfileSetting, SecretSetting, SecretSource,
+    AuthSetting, Config, CredentialSetting, IdentitySetting, MailboxConfig, ProfileSetting, SecretSetting, SecretSource, Start,
 };
 use crate::decider::{DecidedMailbox, Decider, Gate, LiveRules, RulesWatch, kept_files};
 use crate::endpoints::{Auth, EndpointError, EndpointSettings, Endpoints, OAuth2, Profile, SchemaFile, Tls};
@@ -137,7 +138,8 @@ impl Daemon {
             let live = LiveRules::new(set, clock.now());
             let remarks = Remarks::default();
             let graph = graph.mailbox(&mailbox.address);
-            engine.follow(&name, mailbox, &graph, &watching);
+            let from = engine.start_of(&name, mailbox, &clock).await?;
+            engine.follow((&name, from), mailbox, &graph, &watching);
             engine.watch_rules(config, (&name, mailbox), (live.clone(), remarks.clone()), (&given, &stopped));
             shown.push((name.clone(), live.clone(), remarks));
             actions.insert(name.clone(), served_mailbox(mailbox, &graph));
@@ -219,7 +221,25 @@ impl Daemon {
         self.journal.close().await;
     }
 
-    fn follow(&mut self, name: &MailboxName, mailbox: &MailboxConfig, graph: &crate::graph::Mailbox, watching: &Watching) {
+    /// From when on a mailbox's mail is worked. `now` is the first start on this database, whenever that was.
+    async fn start_of(&self, name: &MailboxName, mailbox: &MailboxConfig, clock: &Clock) -> Result<Timestamp, JournalError> {
+        // Graph tells times of arrival in whole seconds.
+        let now = from_ms(clock.now().as_second() * 1_000);
+        self.journal.audited_until(name, now).await?;
+        Ok(match mailbox.start {
+            Start::All => Timestamp::MIN,
+            Start::On(day) => day,
+            Start::Now => self.journal.audited_from(name).await?.unwrap_or(now),
+        })
+    }
+
+    fn follow(
+        &mut self,
+        (name, from): (&MailboxName, Timestamp),
+        mailbox: &MailboxConfig,
+        graph: &crate::graph::Mailbox,
+        watching: &Watching,
+    ) {
         let Watching { health, hooks, url, key, clock, stopped } = watching;
         for folder in &mailbox.folders {
             let arrival = Arrival { mailbox: name.clone(), folder: folder.clone() };
@@ -242,6 +262,7 @@ impl Daemon {
             let follower = Follower {
                 graph: graph.clone(),
                 arrival,
+                from,
                 poll: mailbox.poll,
                 journal: self.journal.clone(),
                 clock: clock.clone(),

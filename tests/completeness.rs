@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use postroom::clock::Clock;
+use postroom::config::Start;
 use postroom::ids::MailboxName;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -110,4 +111,26 @@ async fn status_and_the_page_say_how_far_everything_is_accounted_for() {
     };
     assert_eq!((standing.received, standing.missed, standing.undecided, standing.open, standing.waiting), (2, 1, 0, 0, 0));
     assert_eq!(standing.folders.len(), 1);
+}
+
+#[tokio::test]
+async fn a_mailbox_that_is_worked_from_now_on_leaves_what_lies_there_also_when_its_folder_is_read_anew() {
+    let mut world = World::at(&RULES, Clock::of_runtime(Clock::system().now())).await;
+    world.config.mailboxes.get_mut(&MailboxName::new("invoices")).unwrap().start = Start::Now;
+    world.deliver(&mail(0, "Old", "Please."));
+    world.clock.jump(60_000);
+    world.start().await;
+    world.deliver(&mail(1, "New", "Please."));
+    world.settled(2).await;
+    world.until_filed(&json!({ "Done": ["New"], "Inbox": ["Old"] })).await;
+    // An old mail that nobody knew of is left alone too, when the service has forgotten how far we were.
+    world.stop().await;
+    world.clock.jump(60_000);
+    world.script(&json!({ "on": "delta", "fault": "410", "times": 1 }));
+    world.start().await;
+    world.deliver(&mail(2, "Newer", "Please."));
+    let lines = world.settled(3).await;
+    world.until_filed(&json!({ "Done": ["New", "Newer"], "Inbox": ["Old"] })).await;
+    let old = lines.iter().find(|line| line.subject == "Old").unwrap();
+    assert_eq!((old.status.as_str(), old.reason.as_deref()), ("none", Some("it came before this mailbox was worked (`start`)")));
 }

@@ -63,6 +63,9 @@ pub(super) fn told(story: &Story) -> String {
     lines.push(match (message.status.as_str(), open) {
         ("planned", 0) => format!("All {} actions are done.", message.actions.len()),
         ("planned", open) => format!("{open} of {} actions are not done.", message.actions.len()),
+        ("none", _) if message.reason.is_some() => {
+            format!("No rule saw it: {}.", message.reason.as_deref().unwrap_or_default())
+        }
         ("none", _) => "No rule applied; the message stays as it is.".to_owned(),
         ("seen", _) => "It waits for a decision.".to_owned(),
         ("linked", _) => "It is a second sighting of a message that was worked on; nothing is run twice.".to_owned(),

@@ -61,6 +61,17 @@ pub struct GraphAccess {
     pub timeout: Duration,
 }
 
+/// From when on a mailbox's mail is worked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// All that lies in its folders.
+    All,
+    /// From the first start on.
+    Now,
+    /// From the beginning of a day on.
+    On(jiff::Timestamp),
+}
+
 /// One shared mailbox.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MailboxConfig {
@@ -72,6 +83,8 @@ pub struct MailboxConfig {
     pub rules: PathBuf,
     /// How often its folders are looked at.
     pub poll: Duration,
+    /// From when on its mail is worked.
+    pub start: Start,
     /// Pause between two audits.
     pub audit: Duration,
     /// Whether a rule may move to a folder that is not there yet.
@@ -243,6 +256,7 @@ impl MailboxConfig {
             folders: vec!["Inbox".to_owned()],
             rules,
             poll: Duration::from_mins(1),
+            start: Start::All,
             audit: Duration::from_hours(1),
             create_folders: false,
             allowed_folders: Vec::new(),

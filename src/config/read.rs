@@ -11,7 +11,7 @@ use super::document::{Document, Section};
 use super::problem::Problem;
 use super::secret::{SecretSetting, SecretSource};
 use super::values::{duration, is_mail_address};
-use super::{BrakeSetting, Cloud, Config, EndpointConfig, GraphAccess, MailboxConfig, ReplyBudget, Severity, Web};
+use super::{BrakeSetting, Cloud, Config, EndpointConfig, GraphAccess, MailboxConfig, ReplyBudget, Severity, Start, Web};
 use crate::ids::{EndpointName, MailboxName};
 use crate::outgoing::service_url;
 
@@ -128,6 +128,7 @@ impl<'a> Reader<'a> {
             "rules",
             "poll",
             "audit",
+            "start",
             "create_folders",
             "allowed_folders",
             "replies",
@@ -152,11 +153,21 @@ impl<'a> Reader<'a> {
         if folders.as_ref().is_some_and(Vec::is_empty) {
             document.error(&section.span_of("folders"), "`folders` is empty: nothing would be followed");
         }
+        let zone_of_days = jiff::tz::TimeZone::UTC;
+        let start = |text: &str| match text {
+            "all" => Ok(Start::All),
+            "now" => Ok(Start::Now),
+            day => day
+                .parse::<jiff::civil::Date>()
+                .and_then(|day| Ok(Start::On(day.to_zoned(zone_of_days.clone())?.timestamp())))
+                .map_err(|_| format!("`{day}` is neither \"all\", \"now\" nor a day such as \"2026-11-01\"")),
+        };
         let zone = |text: &str| jiff::tz::TimeZone::get(text).map_err(|_| format!("`{text}` is no time zone like Europe/Berlin"));
         let mailbox = MailboxConfig {
             folders: folders.unwrap_or(default.folders),
             poll: section.parsed(document, "poll", duration).unwrap_or(default.poll),
             audit: section.parsed(document, "audit", duration).unwrap_or(default.audit),
+            start: section.parsed(document, "start", start).unwrap_or(default.start),
             create_folders: section.flag(document, "create_folders").unwrap_or(default.create_folders),
             allowed_folders: section.list(document, "allowed_folders").map(texts).unwrap_or_default(),
             time_zone: section.parsed(document, "time_zone", zone).unwrap_or(default.time_zone),

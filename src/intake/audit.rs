@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::{Health, PAUSES};
-use crate::clock::{Clock, from_ms};
+use crate::clock::Clock;
 use crate::graph::{self, GraphError};
 use crate::journal::{Arrival, Audit, Journal, JournalError, Received};
 
@@ -50,8 +50,6 @@ impl Auditor {
     pub async fn run(&self, mut stop: watch::Receiver<bool>) -> Result<(), JournalError> {
         let mut failures = 0;
         let mut pause = self.every;
-        // The first time only says from when on.
-        self.audited_until().await?;
         while !*stop.borrow() {
             tokio::select! {
                 biased;
@@ -81,9 +79,7 @@ impl Auditor {
     }
 
     async fn audited_until(&self) -> Result<Timestamp, JournalError> {
-        // Graph tells times of arrival in whole seconds.
-        let start = from_ms(self.clock.now().as_second() * 1_000);
-        self.journal.audited_until(&self.arrival.mailbox, start).await
+        self.journal.audited_until(&self.arrival.mailbox, self.clock.now()).await
     }
 
     /// Everything since the last audit, stretch by stretch.

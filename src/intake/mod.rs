@@ -36,6 +36,8 @@ pub struct Follower {
     pub graph: graph::Mailbox,
     /// What is followed.
     pub arrival: Arrival,
+    /// What came before is none of our business.
+    pub from: Timestamp,
     /// Pause between rounds.
     pub poll: Duration,
     /// Where arrivals are written.
@@ -175,7 +177,8 @@ impl Follower {
             // A draft is somebody's unfinished mail, not one that arrived.
             let arrived = page.envelopes.into_iter().filter(|envelope| !envelope.is_draft).collect();
             cursor = Some(page.next.clone());
-            let sighting = self.journal.record_page(&self.arrival, arrived, page.next).await.map_err(Trouble::Journal)?;
+            let sighting =
+                self.journal.record_page_from(&self.arrival, arrived, page.next, self.from).await.map_err(Trouble::Journal)?;
             if sighting.new > 0 {
                 tracing::debug!(mailbox = %self.arrival.mailbox, folder = self.arrival.folder, new = sighting.new, "mail arrived");
             }

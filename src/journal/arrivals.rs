@@ -1,5 +1,6 @@
 //! What arrived, and how far each folder has been followed.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -23,6 +24,8 @@ pub struct Arrival {
 pub(super) enum Origin {
     /// A round of its folder showed it.
     Round,
+    /// The same, and it came before the mailbox was worked.
+    BeforeStart,
     /// An audit found it in the mailbox.
     Audit,
     /// An audit found it where a person had thrown it away.
@@ -59,11 +62,27 @@ impl Journal {
     /// # Errors
     /// The database cannot be written; the same page can be recorded again.
     pub async fn record_page(&self, at: &Arrival, envelopes: Vec<Envelope>, next: String) -> Result<Sighting, JournalError> {
+        self.record_page_from(at, envelopes, next, Timestamp::MIN).await
+    }
+
+    /// The same where the mailbox is worked `from` a time on: what came before is known, and no rule sees it.
+    ///
+    /// # Errors
+    /// The database cannot be written; the same page can be recorded again.
+    pub async fn record_page_from(
+        &self,
+        at: &Arrival,
+        envelopes: Vec<Envelope>,
+        next: String,
+        from: Timestamp,
+    ) -> Result<Sighting, JournalError> {
         let (at, now) = (at.clone(), self.now_ms());
         self.write(move |connection| {
             let mut sighting = Sighting::default();
             for envelope in &envelopes {
-                if record_message(connection, &at, envelope, now, Origin::Round)? {
+                let is_old = envelope.received.is_some_and(|received| received < from);
+                let origin = if is_old { Origin::BeforeStart } else { Origin::Round };
+                if record_message(connection, &at, envelope, now, origin)? {
                     sighting.new += 1;
                 } else {
                     sighting.known += 1;
@@ -114,6 +133,7 @@ pub(super) fn record_message(
     };
     let (status, reason) = match (first, origin) {
         (Some(_), _) => ("linked", None),
+        (None, Origin::BeforeStart) => ("none", Some("it came before this mailbox was worked (`start`)")),
         (None, Origin::AuditOfDeleted) => ("gone", Some("a person deleted the message before it was seen")),
         (None, Origin::Round | Origin::Audit) => ("seen", None),
     };
@@ -146,14 +166,14 @@ pub(super) fn record_message(
     if let Some(first) = first {
         detail["same_as"] = json!(first);
     }
-    if origin != Origin::Round {
+    if matches!(origin, Origin::Audit | Origin::AuditOfDeleted) {
         detail["origin"] = json!("audit");
     }
     if let Some(reason) = reason {
         detail["reason"] = json!(reason);
     }
     tell(connection, row, None, now, (status, &detail))?;
-    Ok(first.is_none())
+    Ok(first.is_none() && origin != Origin::BeforeStart)
 }
 
 /// The identity beside the immutable id, for mail that has a Message-ID: a second sighting under another id is linked, not run again.

@@ -10,7 +10,7 @@ use crate::clock::from_ms;
 use crate::ids::MailboxName;
 use crate::mail::Envelope;
 
-/// How long a line of the book is kept.
+/// How long a line of the book is kept; the first one, which says from when on, for good.
 const KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
 
 /// A message that the mailbox received.
@@ -118,7 +118,7 @@ fn book(
         .prepare_cached("INSERT OR REPLACE INTO audit (mailbox, since, until, received, missed, at) VALUES (?, ?, ?, ?, ?, ?)")?
         .execute(params![mailbox.as_str(), since, until, received, missed, now])?;
     connection
-        .prepare_cached("DELETE FROM audit WHERE mailbox = ? AND until < ?")?
+        .prepare_cached("DELETE FROM audit WHERE mailbox = ? AND until < ? AND since < until")?
         .execute(params![mailbox.as_str(), now - KEPT_MS])?;
     Ok(())
 }

@@ -316,6 +316,7 @@ async fn a_cursor_stays_where_it_is_however_many_bad_pages_come() {
     let follower = Follower {
         graph: mailbox(&service, &clock),
         arrival: arrival.clone(),
+        from: jiff::Timestamp::MIN,
         poll: Duration::from_secs(1),
         journal: journal.clone(),
         clock,
