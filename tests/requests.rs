@@ -1,6 +1,7 @@
 //! What each kind of rule costs in calls to Graph, counted at the tenant's own door.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -13,6 +14,8 @@ const MESSAGES: usize = 200;
 async fn calls_for(rule: &str) -> (BTreeMap<String, u64>, f64) {
     let rules = [("10-a.rhai", rule), ("templates/thanks.html", "<p>Thank you.</p>\n")];
     let mut world = World::new(&rules).await;
+    // A call that a busy machine cuts short would be made again, and counted.
+    world.config.graph.timeout = Duration::from_secs(30);
     for number in 0..MESSAGES {
         world.deliver(&mail(number, "Hello", "Please."));
     }

@@ -32,7 +32,7 @@ const to = (address) => [{ emailAddress: { address } }];
 
 /** Asks again until the answer is there: mail takes a moment on its way. */
 async function until(what, look) {
-  for (let n = 0; n < 200; n++) {
+  for (let n = 0; n < 600; n++) {
     const found = await look();
     if (found) return found;
     await new Promise((resolve) => setTimeout(resolve, 50));

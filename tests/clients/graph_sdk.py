@@ -89,7 +89,7 @@ async def upload(url, content, part=320 * 1024 * 4):
 
 async def until(what, look):
     """Asks again until the answer is there: mail takes a moment on its way."""
-    for _ in range(200):
+    for _ in range(600):
         found = await look()
         if found:
             return found
