@@ -34,7 +34,7 @@ fn main() {
         _ => panic!("there is: --messages N"),
     };
     let mut sim = Command::new(env!("CARGO_BIN_EXE_postroom"));
-    sim.args(["sim", "--mailbox", MAILBOX]).stdout(Stdio::piped()).stderr(Stdio::null());
+    sim.args(["sim", "--mailbox", MAILBOX, "--no-limits"]).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut sim = Running::start(&mut sim);
     let first = BufReader::new(sim.0.stdout.take().unwrap()).lines().next().unwrap().unwrap();
     let address = first.strip_prefix("listening on http://").unwrap().to_owned();

@@ -150,6 +150,7 @@ impl Subscriber {
         let held = HeldSubscription { id: made.id, secret, url: self.url.clone(), made: now, expires: made.expires };
         self.journal.keep_subscription(&self.arrival, Some(held)).await?;
         self.nudge.now();
+        tracing::info!(mailbox = %self.arrival.mailbox, folder = self.arrival.folder, until = %made.expires, "the tenant tells of what arrives");
         Ok(made.expires)
     }
 

@@ -193,6 +193,10 @@ impl Journal {
     /// # Errors
     /// There is no database, or it has another schema than this program's.
     pub fn open_existing(path: &Path, clock: Clock) -> Result<Self, JournalError> {
+        if !path.exists() {
+            let what = "there is no such file; `postroom run` makes it".to_owned();
+            return Err(JournalError::Open { path: path.display().to_string(), what });
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
         let connection = connect(path, flags)?;
         migrations::require_current(&connection, path)?;
