@@ -137,7 +137,7 @@ fn write_mails(dir: &Path, count: usize) {
 
 fn start_sim(mail: &Path) -> (Running, String) {
     let mut command = Command::new(PROGRAM);
-    command.args(["sim", "--mailbox", &format!("{ADDRESS}={}", mail.display())]).stdout(Stdio::piped());
+    command.args(["sim", "--no-limits", "--mailbox", &format!("{ADDRESS}={}", mail.display())]).stdout(Stdio::piped());
     let mut sim = Running::start(&mut command);
     let mut line = String::new();
     BufReader::new(sim.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
