@@ -55,6 +55,11 @@ fn a_hundred_and_fifty_other_days_do_so_too() {
 }
 
 #[test]
+fn a_day_on_which_a_move_and_a_persons_move_make_a_second_message_beside_a_copy_of_it_does_so_too() {
+    assert_nothing_is_wrong(&seeds::run(16_720));
+}
+
+#[test]
 fn a_seed_that_fails_can_be_run_again() {
     for seed in [7, 42] {
         let (first, again) = (seeds::trace(seed), seeds::trace(seed));

@@ -177,6 +177,10 @@ fn effects(lab: &Lab) -> BTreeMap<String, usize> {
                 .map_or(String::new(), |to| to.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","));
             count(match effect {
                 "sent" => format!("sent to {to}"),
+                // When a person moves a message in the moment of our own move, the service makes a second one.
+                "copied" if entry["path"].as_str().is_some_and(|path| path.ends_with("/move")) => {
+                    format!("made a second {}", entry["subject"].as_str().unwrap_or_default())
+                }
                 _ => format!("{effect} {}", entry["subject"].as_str().unwrap_or_default()),
             });
         }
