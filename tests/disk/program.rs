@@ -125,11 +125,12 @@ fn readiness(page: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_full_for_a_while_loses_and_doubles_nothing() {
     let mut office = Office::open().await;
-    office.deliver(6).await;
+    // So much that the disk is full amid the work on it, and not only for the rounds, which pause ever longer.
+    office.deliver(18).await;
     let full = office.path().join("full");
     std::fs::write(&full, "").unwrap();
     let place = full.to_str().unwrap();
-    let mut engine = office.run(&[("MODE", "enospc"), ("ON", "write"), ("FILE", ".db-wal"), ("NTH", "150"), ("WHILE", place)]);
+    let mut engine = office.run(&[("MODE", "enospc"), ("ON", "write"), ("FILE", ".db-wal"), ("NTH", "300"), ("WHILE", place)]);
     let stderr = BufReader::new(engine.0.stderr.take().unwrap());
     let mut told = Vec::new();
     let (say, heard) = std::sync::mpsc::channel();
