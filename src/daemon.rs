@@ -275,6 +275,7 @@ impl Daemon {
         let auditor = Auditor {
             graph: graph.clone(),
             arrival: Arrival { mailbox: name.clone(), folder: folder.clone() },
+            poll: mailbox.poll,
             every: mailbox.audit,
             journal: self.journal.clone(),
             clock: clock.clone(),

@@ -5,9 +5,12 @@ use std::time::Duration;
 use postroom::clock::Clock;
 use postroom::config::Start;
 use postroom::ids::MailboxName;
+use postroom::journal::{Arrival, Journal};
+use postroom::simulator::{Moods, Span};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::proof::simulated::{self, Lab, Surroundings, in_virtual_time};
 use crate::world::{MAILBOX, World, mail, statuses};
 
 const RULES: [(&str, &str); 1] = [(
@@ -86,8 +89,8 @@ async fn what_nobody_sent_to_the_mailbox_and_what_came_before_its_first_audit_is
     world.settled(1).await;
     // Two more audits find nothing more.
     for _ in 0..2 {
-        let before = journal.newest_audit(&MailboxName::new("invoices")).await.unwrap().unwrap();
-        while journal.newest_audit(&MailboxName::new("invoices")).await.unwrap().unwrap().at == before.at {
+        let before = journal.standing(&MailboxName::new("invoices")).await.unwrap().audited_at;
+        while journal.standing(&MailboxName::new("invoices")).await.unwrap().audited_at == before {
             bell.changed().await.unwrap();
         }
     }
@@ -104,7 +107,7 @@ async fn status_and_the_page_say_how_far_everything_is_accounted_for() {
     world.until_page("1 found by the audit").await;
     world.stop().await;
     let standing = {
-        let journal = postroom::journal::Journal::open_existing(&world.config.state, Clock::system()).unwrap();
+        let journal = Journal::open_existing(&world.config.state, Clock::system()).unwrap();
         let standing = journal.standing(&MailboxName::new("invoices")).await.unwrap();
         journal.close().await;
         standing
@@ -133,4 +136,40 @@ async fn a_mailbox_that_is_worked_from_now_on_leaves_what_lies_there_also_when_i
     world.until_filed(&json!({ "Done": ["New", "Newer"], "Inbox": ["Old"] })).await;
     let old = lines.iter().find(|line| line.subject == "Old").unwrap();
     assert_eq!((old.status.as_str(), old.reason.as_deref()), ("none", Some("it came before this mailbox was worked (`start`)")));
+}
+
+#[test]
+fn mail_that_has_only_just_come_is_left_to_the_next_round_and_not_said_to_be_missed() {
+    // Rounds come every quarter of an hour, audits every hour; each call takes a second, so that the audit is first.
+    let moods = Moods { latency: Span::Exactly(Duration::from_secs(1)), ..Moods::default() };
+    let standing = in_virtual_time(async || {
+        let lab = Lab::new(&RULES, &Surroundings { moods, ..Surroundings::default() }).await;
+        lab.start().await;
+        tokio::time::sleep(Duration::from_secs(59 * 60 + 30)).await;
+        lab.deliver(&simulated::mail(1, "Just come"));
+        tokio::time::sleep(Duration::from_hours(2)).await;
+        let standing = lab.journal().unwrap().standing(&MailboxName::new("invoices")).await.unwrap();
+        lab.end().await;
+        standing
+    });
+    assert_eq!((standing.received, standing.missed, standing.undecided), (1, 0, 0));
+}
+
+#[test]
+fn an_audit_that_catches_up_over_months_goes_on_where_it_was_ended() {
+    in_virtual_time(async || {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::of_runtime("2026-03-02T09:00:00Z".parse().unwrap());
+        let journal = Journal::open(&dir.path().join("postroom.db"), clock.clone()).unwrap();
+        let at = Arrival { mailbox: MailboxName::new("invoices"), folder: "Inbox".into() };
+        let start = journal.audited_until(&at.mailbox, clock.now()).await.unwrap();
+        clock.jump(200 * 24 * 3_600 * 1_000);
+        let hour = |hours: i64| start + jiff::SignedDuration::from_hours(hours);
+        for hours in 0..3 {
+            journal.audit(&at, (hour(hours), hour(hours + 1)), Vec::new()).await.unwrap();
+        }
+        assert_eq!(journal.audited_until(&at.mailbox, clock.now()).await.unwrap(), hour(3));
+        assert_eq!(journal.audited_from(&at.mailbox).await.unwrap(), Some(start));
+        journal.close().await;
+    });
 }

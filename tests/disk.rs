@@ -91,7 +91,9 @@ async fn page(journal: &Journal, names: &[String], preview: &str) -> Option<()> 
         )
     };
     let envelopes = || names.iter().map(|name| envelope(name, preview)).collect();
-    step(check, async || journal.record_page(&inbox(), envelopes(), format!("after {list}")).await).await.map(|_| ())
+    step(check, async || journal.record_page(&inbox(), envelopes(), format!("after {list}"), jiff::Timestamp::MIN).await)
+        .await
+        .map(|_| ())
 }
 
 async fn event(journal: &Journal, row: Row, id: &ActionId, event: Event, status: &str) -> Option<()> {
@@ -309,7 +311,7 @@ fn sound(run: &Run, database: &Path) -> Result<(), String> {
         .block_on(async {
             let journal = Journal::open(database, Clock::system())?;
             journal.doubt_running().await?;
-            journal.record_page(&inbox(), vec![envelope("next", "")], "next".into()).await?;
+            journal.record_page(&inbox(), vec![envelope("next", "")], "next".into(), jiff::Timestamp::MIN).await?;
             journal.close().await;
             Ok(())
         })

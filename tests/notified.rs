@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use postroom::ids::MailboxName;
-use postroom::journal::Arrival;
+use postroom::journal::{Arrival, HeldSubscription};
 use serde_json::{Value, json};
 
+use crate::proof::simulated::{self, Lab, Surroundings, in_virtual_time};
 use crate::world::{MAILBOX, World, mail};
 
 const RULES: [(&str, &str); 1] = [("10-all.rhai", "//! All.\nfn then(mail) { move_to(\"Done\"); }\n")];
@@ -62,8 +63,14 @@ async fn a_subscription_that_is_gone_is_made_again_and_what_came_meanwhile_is_fo
     world.settled(1).await;
     let second = subscribed(&world).await;
     assert_ne!(first, second);
-    let held: Vec<Value> = subscriptions(&world).await;
-    assert_eq!(held.len(), 1, "{held:?}");
+    // What was said of the first one makes none once more, whatever else is said.
+    lifecycle(&world, "reauthorizationRequired").await;
+    world.deliver(&mail(2, "Hello", "Please."));
+    world.settled(2).await;
+    world.stop().await;
+    let ledger = world.tenant.ledger();
+    let made = ledger.as_array().unwrap().iter().filter(|entry| entry["effect"] == "subscription_created").count();
+    assert_eq!((subscriptions(&world).await.len(), made), (1, 2));
 }
 
 #[tokio::test]
@@ -132,4 +139,58 @@ async fn the_hook_answers_the_handshake_and_takes_nothing_that_is_no_notificatio
     // Forged ones get the answer of any, and wake nobody.
     assert_eq!(answer(json!({ "value": [{ "subscriptionId": "1", "clientState": "guess" }] }).to_string()).await, 202);
     assert_eq!(world.tenant.mailbox(MAILBOX).unwrap()["folders"]["Inbox"], json!([]));
+}
+
+/// A day and more in a moment: the tenant tells, and rounds come only every quarter of an hour.
+async fn told_in_virtual_time() -> Lab {
+    let lab = Lab::new(&RULES, &Surroundings { told: true, ..Surroundings::default() }).await;
+    lab.start().await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    lab
+}
+
+async fn held(lab: &Lab) -> HeldSubscription {
+    let at = Arrival { mailbox: MailboxName::new("invoices"), folder: "Inbox".into() };
+    lab.journal().unwrap().subscription(&at).await.unwrap().unwrap()
+}
+
+#[test]
+fn for_three_weeks_a_subscription_is_renewed_and_granted_and_each_mail_is_known_within_moments() {
+    in_virtual_time(async || {
+        let lab = told_in_virtual_time().await;
+        let first = held(&lab).await;
+        for day in 1..=21 {
+            tokio::time::sleep(Duration::from_hours(24)).await;
+            lab.deliver(&simulated::mail(day, "Hello"));
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            assert_eq!(lab.journal().unwrap().counts().await.unwrap().messages, i64::try_from(day).unwrap(), "day {day}");
+        }
+        let last = held(&lab).await;
+        assert_eq!((last.id, last.secret, last.expires > first.expires), (first.id, first.secret, true));
+        lab.end().await;
+    });
+}
+
+#[test]
+fn a_subscription_that_vanishes_without_a_word_is_made_again_within_a_quarter_of_an_hour() {
+    in_virtual_time(async || {
+        let lab = told_in_virtual_time().await;
+        let first = held(&lab).await;
+        let (http, base) = (reqwest::Client::new(), lab.tenant.base_url());
+        let form =
+            "client_id=app&client_secret=secret&grant_type=client_credentials&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default";
+        let asked = http.post(format!("{base}/contoso.onmicrosoft.com/oauth2/v2.0/token")).body(form);
+        let asked = asked.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
+        let token: Value = asked.json().await.unwrap();
+        let gone =
+            http.delete(format!("{base}/v1.0/subscriptions/{}", first.id)).bearer_auth(token["access_token"].as_str().unwrap());
+        assert_eq!(gone.send().await.unwrap().status(), 204);
+        tokio::time::sleep(Duration::from_mins(15)).await;
+        let second = held(&lab).await;
+        assert_ne!(first.id, second.id);
+        // Whatever was said of the first one makes none once more.
+        tokio::time::sleep(Duration::from_hours(1)).await;
+        assert_eq!(held(&lab).await, second);
+        lab.end().await;
+    });
 }

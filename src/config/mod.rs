@@ -68,7 +68,7 @@ pub enum Start {
     All,
     /// From the first start on.
     Now,
-    /// From the beginning of a day on.
+    /// From the beginning of a day on, in the mailbox's time zone.
     On(jiff::Timestamp),
 }
 

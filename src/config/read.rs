@@ -153,16 +153,16 @@ impl<'a> Reader<'a> {
         if folders.as_ref().is_some_and(Vec::is_empty) {
             document.error(&section.span_of("folders"), "`folders` is empty: nothing would be followed");
         }
-        let zone_of_days = jiff::tz::TimeZone::UTC;
+        let zone = |text: &str| jiff::tz::TimeZone::get(text).map_err(|_| format!("`{text}` is no time zone like Europe/Berlin"));
+        let time_zone = section.parsed(document, "time_zone", zone).unwrap_or(default.time_zone);
         let start = |text: &str| match text {
             "all" => Ok(Start::All),
             "now" => Ok(Start::Now),
             day => day
                 .parse::<jiff::civil::Date>()
-                .and_then(|day| Ok(Start::On(day.to_zoned(zone_of_days.clone())?.timestamp())))
+                .and_then(|day| Ok(Start::On(day.to_zoned(time_zone.clone())?.timestamp())))
                 .map_err(|_| format!("`{day}` is neither \"all\", \"now\" nor a day such as \"2026-11-01\"")),
         };
-        let zone = |text: &str| jiff::tz::TimeZone::get(text).map_err(|_| format!("`{text}` is no time zone like Europe/Berlin"));
         let mailbox = MailboxConfig {
             folders: folders.unwrap_or(default.folders),
             poll: section.parsed(document, "poll", duration).unwrap_or(default.poll),
@@ -170,7 +170,7 @@ impl<'a> Reader<'a> {
             start: section.parsed(document, "start", start).unwrap_or(default.start),
             create_folders: section.flag(document, "create_folders").unwrap_or(default.create_folders),
             allowed_folders: section.list(document, "allowed_folders").map(texts).unwrap_or_default(),
-            time_zone: section.parsed(document, "time_zone", zone).unwrap_or(default.time_zone),
+            time_zone: time_zone.clone(),
             replies: section.section(document, "replies").map_or(default.replies, |replies| self.replies(&replies)),
             brake: self.brake(section),
             ..default

@@ -8,7 +8,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::{Health, PAUSES};
+use super::Health;
+use super::trouble::{self, Trouble};
 use crate::clock::Clock;
 use crate::graph::{self, GraphError};
 use crate::journal::{Arrival, Audit, Journal, JournalError, Received};
@@ -26,6 +27,8 @@ pub struct Auditor {
     pub graph: graph::Mailbox,
     /// What its messages are taken in as: the mailbox and the first of its folders.
     pub arrival: Arrival,
+    /// Pause between the rounds of its folders.
+    pub poll: Duration,
     /// Pause between audits.
     pub every: Duration,
     /// Where arrivals are written.
@@ -34,12 +37,6 @@ pub struct Auditor {
     pub clock: Clock,
     /// Where it is shown.
     pub health: Health,
-}
-
-/// Why an audit failed.
-enum Trouble {
-    Graph(GraphError),
-    Journal(JournalError),
 }
 
 impl Auditor {
@@ -62,36 +59,30 @@ impl Auditor {
                     self.health.audited(&self.arrival.mailbox, None);
                     self.every
                 }
-                Err(Trouble::Journal(error)) if !error.is_passing() => return Err(error),
                 Err(trouble) => {
-                    let what = match trouble {
-                        Trouble::Graph(error) => error.to_string(),
-                        Trouble::Journal(error) => error.to_string(),
-                    };
+                    let what = trouble.unless_passing()?.to_string();
                     tracing::warn!(mailbox = %self.arrival.mailbox, failures, what, "an audit failed and is repeated");
                     self.health.audited(&self.arrival.mailbox, Some(what));
                     failures += 1;
-                    PAUSES.get(failures - 1).or(PAUSES.last()).copied().unwrap_or(self.every).min(self.every)
+                    trouble::pause(failures).min(self.every)
                 }
             };
         }
         Ok(())
     }
 
-    async fn audited_until(&self) -> Result<Timestamp, JournalError> {
-        self.journal.audited_until(&self.arrival.mailbox, self.clock.now()).await
-    }
-
     /// Everything since the last audit, stretch by stretch.
     async fn audit(&self, stop: &watch::Receiver<bool>) -> Result<(), Trouble> {
         let now = self.clock.now();
-        let mut until = self.audited_until().await.map_err(Trouble::Journal)?;
-        while until < now && !*stop.borrow() {
-            let end = until.checked_add(STRETCH_MAX).unwrap_or(now).min(now);
-            let first = self.journal.audited_from(&self.arrival.mailbox).await.map_err(Trouble::Journal)?;
+        // What has only just come is the next round's to show.
+        let settled = now.checked_sub(self.poll.min(self.every)).unwrap_or(now);
+        let mut until = self.journal.audited_until(&self.arrival.mailbox, now).await?;
+        while until < settled && !*stop.borrow() {
+            let end = until.checked_add(STRETCH_MAX).unwrap_or(settled).min(settled);
+            let first = self.journal.audited_from(&self.arrival.mailbox).await?;
             let since = until.checked_sub(OVERLAP).unwrap_or(until).max(first.unwrap_or(until));
-            let listed = self.received(since, end).await.map_err(Trouble::Graph)?;
-            let audit = self.journal.audit(&self.arrival, (until, end), listed).await.map_err(Trouble::Journal)?;
+            let listed = self.received(since, end).await?;
+            let audit = self.journal.audit(&self.arrival, (until, end), listed).await?;
             self.tell(&audit);
             until = end;
         }

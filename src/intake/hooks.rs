@@ -4,10 +4,13 @@
 //! anything. Answered before anything is written.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+
+use crate::outgoing::same_secret;
 
 /// Items of one notification; the service sends a few.
 const ITEMS_MAX: usize = 256;
@@ -47,22 +50,15 @@ impl Nudge {
     }
 }
 
-/// What the service said of a subscription itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LifecycleEvent {
-    /// It wants to hear that we may still be told.
-    Reauthorize,
-    /// It is gone.
-    Removed,
-}
-
-/// The last thing that was said of a subscription and not heard yet.
+/// What the service said of a subscription itself. Whatever it was, the subscription is looked at.
 #[derive(Clone, Default)]
-pub(super) struct Lifecycle(Arc<(Mutex<Option<LifecycleEvent>>, Notify)>);
+pub(super) struct Lifecycle(Arc<(AtomicBool, Notify)>);
 
 impl Lifecycle {
-    fn say(&self, event: LifecycleEvent) {
-        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(event);
+    fn say(&self, event: &str) {
+        if event == "reauthorizationRequired" {
+            self.0.0.store(true, Ordering::SeqCst);
+        }
         self.0.1.notify_one();
     }
 
@@ -70,8 +66,13 @@ impl Lifecycle {
         self.0.1.notified().await;
     }
 
-    pub(super) fn take(&self) -> Option<LifecycleEvent> {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Whether it wants to hear that we may still be told.
+    pub(super) fn asks(&self) -> bool {
+        self.0.0.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn granted(&self) {
+        self.0.0.store(false, Ordering::SeqCst);
     }
 }
 
@@ -122,12 +123,11 @@ impl Hooks {
         let subscriptions = self.subscriptions();
         for Item { subscription_id, client_state, lifecycle_event } in value {
             let Some(ear) = subscriptions.get(&subscription_id) else { continue };
-            if !is_same(&ear.secret, client_state.as_deref().unwrap_or_default()) {
+            if !same_secret(&ear.secret, client_state.as_deref().unwrap_or_default()) {
                 continue;
             }
             match lifecycle_event.as_deref() {
-                Some("reauthorizationRequired") => ear.lifecycle.say(LifecycleEvent::Reauthorize),
-                Some("subscriptionRemoved") => ear.lifecycle.say(LifecycleEvent::Removed),
+                Some(event @ ("reauthorizationRequired" | "subscriptionRemoved")) => ear.lifecycle.say(event),
                 // An arrival, `missed`, or whatever a later service says of a subscription: looking harms nothing.
                 _ => ear.arrivals.now(),
             }
@@ -147,11 +147,6 @@ impl Hooks {
     fn subscriptions(&self) -> MutexGuard<'_, HashMap<String, Ear>> {
         self.0.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Every byte is looked at whatever the first ones say, so that time tells nothing.
-fn is_same(ours: &str, theirs: &str) -> bool {
-    ours.len() == theirs.len() && ours.bytes().zip(theirs.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0
 }
 
 #[cfg(test)]
@@ -182,7 +177,11 @@ mod tests {
             (Heard::Taken, true)
         );
         told(&[item("1", "a secret", r#","lifecycleEvent":"subscriptionRemoved""#)]);
-        assert_eq!((lifecycle.take(), lifecycle.take(), is_woken(&nudge).await), (Some(LifecycleEvent::Removed), None, false));
+        assert_eq!((lifecycle.asks(), is_woken(&nudge).await), (false, false));
+        told(&[item("1", "a guess", r#","lifecycleEvent":"reauthorizationRequired""#)]);
+        assert!(!lifecycle.asks());
+        told(&[item("1", "a secret", r#","lifecycleEvent":"reauthorizationRequired""#)]);
+        assert!(lifecycle.asks());
         hooks.forget("1");
         assert_eq!((told(&[item("1", "a secret", "")]), is_woken(&nudge).await), (Heard::Taken, false));
     }

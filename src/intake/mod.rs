@@ -5,6 +5,7 @@
 mod audit;
 mod hooks;
 mod subscriber;
+mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,18 +18,16 @@ pub use subscriber::Subscriber;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::graph::{self, ErrorKind, GraphError};
+use crate::graph::{self, ErrorKind};
 use crate::ids::MailboxName;
 use crate::journal::{Arrival, Journal, JournalError};
 use crate::verdict::Verdict;
+use trouble::Trouble;
 
 /// The least time between two rounds of a folder.
 const DISTANCE: Duration = Duration::from_secs(2);
 /// Pages in one round; a round that brings more goes on with the next.
 const PAGES_MAX: usize = 1_000;
-/// Pauses after a round that failed; the last one repeats.
-const PAUSES: [Duration; 5] =
-    [Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(15), Duration::from_mins(1), Duration::from_mins(5)];
 
 /// Follows one folder of one mailbox.
 pub struct Follower {
@@ -118,13 +117,6 @@ impl Health {
     }
 }
 
-/// Why a round failed.
-enum Trouble {
-    Graph(GraphError),
-    NoFolder,
-    Journal(JournalError),
-}
-
 impl Follower {
     /// Follows until `stop` says so.
     ///
@@ -141,10 +133,9 @@ impl Follower {
                     self.health.set(&self.arrival, |health| *health = FolderHealth { last_round: Some(now), trouble: None });
                     self.poll
                 }
-                Err(Trouble::Journal(error)) if !error.is_passing() => return Err(error),
                 Err(trouble) => {
                     failures += 1;
-                    self.tell(&trouble, failures)
+                    self.tell(&trouble.unless_passing()?, failures)
                 }
             };
             // However often we are told, rounds keep their distance.
@@ -161,24 +152,24 @@ impl Follower {
 
     /// Everything that changed since the cursor, page by page.
     async fn round(&self, stop: &watch::Receiver<bool>) -> Result<(), Trouble> {
-        let folder = self.graph.folder(&self.arrival.folder).await.map_err(Trouble::Graph)?.ok_or(Trouble::NoFolder)?;
-        let mut cursor = self.journal.cursor(&self.arrival).await.map_err(Trouble::Journal)?;
+        let folder =
+            self.graph.folder(&self.arrival.folder).await?.ok_or_else(|| Trouble::NoFolder(self.arrival.folder.clone()))?;
+        let mut cursor = self.journal.cursor(&self.arrival).await?;
         for _ in 0..PAGES_MAX {
             let page = match self.graph.delta_page(&folder, &self.arrival.folder, cursor.as_deref()).await {
                 Err(error) if error.kind == ErrorKind::CursorLost => {
                     tracing::warn!(mailbox = %self.arrival.mailbox, folder = self.arrival.folder, %error,
                         "the folder is read from its beginning; what is known is not run again");
-                    self.journal.drop_cursor(&self.arrival).await.map_err(Trouble::Journal)?;
+                    self.journal.drop_cursor(&self.arrival).await?;
                     return Err(Trouble::Graph(error));
                 }
-                other => other.map_err(Trouble::Graph)?,
+                other => other?,
             };
             let more = page.more;
             // A draft is somebody's unfinished mail, not one that arrived.
             let arrived = page.envelopes.into_iter().filter(|envelope| !envelope.is_draft).collect();
             cursor = Some(page.next.clone());
-            let sighting =
-                self.journal.record_page_from(&self.arrival, arrived, page.next, self.from).await.map_err(Trouble::Journal)?;
+            let sighting = self.journal.record_page(&self.arrival, arrived, page.next, self.from).await?;
             if sighting.new > 0 {
                 tracing::debug!(mailbox = %self.arrival.mailbox, folder = self.arrival.folder, new = sighting.new, "mail arrived");
             }
@@ -191,17 +182,14 @@ impl Follower {
 
     /// Shows and logs what is wrong, and says how long to wait.
     fn tell(&self, trouble: &Trouble, failures: usize) -> Duration {
-        let (what, asked) = match trouble {
-            Trouble::Graph(error) => (
-                error.to_string(),
-                match error.verdict() {
-                    Verdict::RetryAfter(after) => Some(after),
-                    _ if error.kind == ErrorKind::CursorLost => Some(Duration::ZERO),
-                    _ => None,
-                },
-            ),
-            Trouble::NoFolder => (format!("there is no folder `{}`; make it or correct `folders`", self.arrival.folder), None),
-            Trouble::Journal(error) => (error.to_string(), None),
+        let what = trouble.to_string();
+        let asked = match trouble {
+            Trouble::Graph(error) if error.kind == ErrorKind::CursorLost => Some(Duration::ZERO),
+            Trouble::Graph(error) => match error.verdict() {
+                Verdict::RetryAfter(after) => Some(after),
+                _ => None,
+            },
+            Trouble::NoFolder(_) | Trouble::Journal(_) => None,
         };
         // The first failure, every new reason and then every tenth time: a night without network must not fill a disk.
         let is_news = !self.health.shows(&self.arrival, &what);
@@ -209,7 +197,6 @@ impl Follower {
             tracing::warn!(mailbox = %self.arrival.mailbox, folder = self.arrival.folder, failures, what, "a round failed and is repeated");
         }
         self.health.set(&self.arrival, |health| health.trouble = Some(what));
-        let pause = PAUSES.get(failures - 1).or(PAUSES.last()).copied().unwrap_or(self.poll);
-        asked.unwrap_or(pause).max(Duration::from_millis(100))
+        asked.unwrap_or(trouble::pause(failures)).max(Duration::from_millis(100))
     }
 }

@@ -2,15 +2,14 @@
 //!
 //! The journal says which one is ours. A subscription only wakes the folder's rounds sooner: whatever goes wrong here, polling goes on.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::hooks::{Hooks, Lifecycle, LifecycleEvent, Nudge};
-use super::{Health, PAUSES};
+use super::Health;
+use super::hooks::{Hooks, Lifecycle, Nudge};
+use super::trouble::{self, Trouble};
 use crate::clock::Clock;
-use crate::graph::{self, GraphError, Subscription};
+use crate::graph::{self, Subscription};
 use crate::ids::FolderId;
 use crate::journal::{Arrival, HeldSubscription, InstanceKey, Journal, JournalError};
 
@@ -41,25 +40,6 @@ pub struct Subscriber {
     pub health: Health,
 }
 
-/// Why there is no subscription at present.
-enum Trouble {
-    Graph(GraphError),
-    NoFolder,
-    Journal(JournalError),
-}
-
-impl From<GraphError> for Trouble {
-    fn from(error: GraphError) -> Self {
-        Self::Graph(error)
-    }
-}
-
-impl From<JournalError> for Trouble {
-    fn from(error: JournalError) -> Self {
-        Self::Journal(error)
-    }
-}
-
 impl Subscriber {
     /// Keeps it until `stop` says so. The subscription stays: the next start goes on with it.
     ///
@@ -75,20 +55,15 @@ impl Subscriber {
                     self.health.subscribed(&self.arrival, Ok(until));
                     LOOK_EVERY.unsigned_abs()
                 }
-                Err(Trouble::Journal(error)) if !error.is_passing() => return Err(error),
                 Err(trouble) => {
-                    let what = match trouble {
-                        Trouble::Graph(error) => error.to_string(),
-                        Trouble::Journal(error) => error.to_string(),
-                        Trouble::NoFolder => format!("there is no folder `{}`", self.arrival.folder),
-                    };
+                    let what = trouble.unless_passing()?.to_string();
                     failures += 1;
                     if failures % 10 == 1 {
                         tracing::warn!(mailbox = %self.arrival.mailbox, folder = self.arrival.folder, what,
                             "no notifications for now; the folder is polled all the same");
                     }
                     self.health.subscribed(&self.arrival, Err(what));
-                    PAUSES.get(failures - 1).or(PAUSES.last()).copied().unwrap_or(Duration::from_mins(5))
+                    trouble::pause(failures)
                 }
             };
             tokio::select! {
@@ -103,7 +78,8 @@ impl Subscriber {
 
     /// One look at the subscription, and what it needs. Gives when it ends.
     async fn keep(&self, lifecycle: &Lifecycle) -> Result<Timestamp, Trouble> {
-        let folder = self.graph.folder(&self.arrival.folder).await?.ok_or(Trouble::NoFolder)?;
+        let folder =
+            self.graph.folder(&self.arrival.folder).await?.ok_or_else(|| Trouble::NoFolder(self.arrival.folder.clone()))?;
         let listed = self.graph.subscriptions().await?;
         let resource = self.graph.arrivals_in(&folder);
         let held = self.journal.subscription(&self.arrival).await?;
@@ -118,18 +94,16 @@ impl Subscriber {
             return self.make(&folder, lifecycle).await;
         };
         self.hooks.listen(&held.id, &held.secret, &self.nudge, lifecycle);
-        match lifecycle.take() {
-            Some(LifecycleEvent::Removed) => return self.make(&folder, lifecycle).await,
-            Some(LifecycleEvent::Reauthorize) => self.graph.reauthorize(&held.id).await?,
-            None => {}
+        if lifecycle.asks() {
+            self.graph.reauthorize(&held.id).await?;
+            lifecycle.granted();
         }
-        let now = self.clock.now();
-        if held.expires.duration_since(now) > self.half_life() {
+        if held.expires.duration_since(self.clock.now()) > self.half_life() {
             return Ok(held.expires);
         }
         match self.graph.renew(&held.id, self.end()).await? {
             Some(renewed) => {
-                let held = HeldSubscription { made: now, expires: renewed.expires, ..held };
+                let held = HeldSubscription { expires: renewed.expires, ..held };
                 self.journal.keep_subscription(&self.arrival, Some(held)).await?;
                 Ok(renewed.expires)
             }
@@ -147,7 +121,7 @@ impl Subscriber {
         let secret = self.key.secret(&format!("{}/{} {}", self.arrival.mailbox, self.arrival.folder, now.as_millisecond()));
         let made = self.graph.subscribe(folder, (&self.url, &secret), self.end()).await?;
         self.hooks.listen(&made.id, &secret, &self.nudge, lifecycle);
-        let held = HeldSubscription { id: made.id, secret, url: self.url.clone(), made: now, expires: made.expires };
+        let held = HeldSubscription { id: made.id, secret, url: self.url.clone(), expires: made.expires };
         self.journal.keep_subscription(&self.arrival, Some(held)).await?;
         self.nudge.now();
         tracing::info!(mailbox = %self.arrival.mailbox, folder = self.arrival.folder, until = %made.expires, "the tenant tells of what arrives");

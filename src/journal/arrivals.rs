@@ -57,19 +57,11 @@ impl Journal {
         .await
     }
 
-    /// Keeps one page: all its messages and the cursor behind it, or nothing of it.
+    /// Keeps one page: all its messages and the cursor behind it, or nothing of it. What came before `from` is known, and no rule sees it.
     ///
     /// # Errors
     /// The database cannot be written; the same page can be recorded again.
-    pub async fn record_page(&self, at: &Arrival, envelopes: Vec<Envelope>, next: String) -> Result<Sighting, JournalError> {
-        self.record_page_from(at, envelopes, next, Timestamp::MIN).await
-    }
-
-    /// The same where the mailbox is worked `from` a time on: what came before is known, and no rule sees it.
-    ///
-    /// # Errors
-    /// The database cannot be written; the same page can be recorded again.
-    pub async fn record_page_from(
+    pub async fn record_page(
         &self,
         at: &Arrival,
         envelopes: Vec<Envelope>,

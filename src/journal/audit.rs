@@ -96,15 +96,6 @@ impl Journal {
         })
         .await
     }
-
-    /// The newest audit of a mailbox.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub async fn newest_audit(&self, mailbox: &MailboxName) -> Result<Option<Audit>, JournalError> {
-        let mailbox = mailbox.clone();
-        self.look(move |connection| newest(connection, &mailbox)).await
-    }
 }
 
 fn book(
@@ -119,7 +110,7 @@ fn book(
         .execute(params![mailbox.as_str(), since, until, received, missed, now])?;
     connection
         .prepare_cached("DELETE FROM audit WHERE mailbox = ? AND until < ? AND since < until")?
-        .execute(params![mailbox.as_str(), now - KEPT_MS])?;
+        .execute(params![mailbox.as_str(), now.min(until) - KEPT_MS])?;
     Ok(())
 }
 

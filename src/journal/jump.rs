@@ -81,7 +81,7 @@ mod tests {
         let journal = Journal::open(&dir.path().join("postroom.db"), clock.clone()).unwrap();
         let arrival = Arrival { mailbox: MailboxName::new("invoices"), folder: "Inbox".into() };
         let envelope = Envelope { id: Some(MessageId::new("AAk=")), ..Envelope::default() };
-        journal.record_page(&arrival, vec![envelope], "cursor".into()).await.unwrap();
+        journal.record_page(&arrival, vec![envelope], "cursor".into(), jiff::Timestamp::MIN).await.unwrap();
         let row = journal.undecided(1).await.unwrap()[0].row;
         let hash = RuleSetHash::new("7f");
         journal.keep_rule_set(&hash, &std::collections::BTreeMap::new()).await.unwrap();

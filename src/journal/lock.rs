@@ -88,11 +88,7 @@ impl InstanceKey {
 
     /// Whether a mark is ours.
     pub fn is_ours(&self, mark: &str) -> bool {
-        mark.trim().split_once('.').is_some_and(|(action, signature)| {
-            let ours = self.sign(action);
-            // Every byte is looked at whatever the first ones say, so that time tells nothing.
-            ours.len() == signature.len() && ours.bytes().zip(signature.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0
-        })
+        mark.trim().split_once('.').is_some_and(|(action, signature)| crate::outgoing::same_secret(&self.sign(action), signature))
     }
 
     /// A name for whoever has this key, by which it cannot be guessed.

@@ -17,8 +17,6 @@ pub struct HeldSubscription {
     pub secret: String,
     /// Where it tells.
     pub url: String,
-    /// When it was made or renewed.
-    pub made: Timestamp,
     /// When it ends.
     pub expires: Timestamp,
 }
@@ -32,15 +30,9 @@ impl Journal {
         let at = at.clone();
         self.look(move |connection| {
             let found = connection
-                .prepare_cached("SELECT id, secret, url, made_at, expires_at FROM subscription WHERE mailbox = ? AND folder = ?")?
+                .prepare_cached("SELECT id, secret, url, expires_at FROM subscription WHERE mailbox = ? AND folder = ?")?
                 .query_row(params![at.mailbox.as_str(), at.folder], |row| {
-                    Ok(HeldSubscription {
-                        id: row.get(0)?,
-                        secret: row.get(1)?,
-                        url: row.get(2)?,
-                        made: from_ms(row.get(3)?),
-                        expires: from_ms(row.get(4)?),
-                    })
+                    Ok(HeldSubscription { id: row.get(0)?, secret: row.get(1)?, url: row.get(2)?, expires: from_ms(row.get(3)?) })
                 });
             optional(found)
         })
@@ -56,20 +48,12 @@ impl Journal {
         self.write(move |connection| {
             let place = params![at.mailbox.as_str(), at.folder];
             connection.prepare_cached("DELETE FROM subscription WHERE mailbox = ? AND folder = ?")?.execute(place)?;
-            if let Some(HeldSubscription { id, secret, url, made, expires }) = held {
+            if let Some(HeldSubscription { id, secret, url, expires }) = held {
                 connection
                     .prepare_cached(
-                        "INSERT INTO subscription (mailbox, folder, id, secret, url, made_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                        "INSERT INTO subscription (mailbox, folder, id, secret, url, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
                     )?
-                    .execute(params![
-                        at.mailbox.as_str(),
-                        at.folder,
-                        id,
-                        secret,
-                        url,
-                        made.as_millisecond(),
-                        expires.as_millisecond()
-                    ])?;
+                    .execute(params![at.mailbox.as_str(), at.folder, id, secret, url, expires.as_millisecond()])?;
             }
             Ok(())
         })

@@ -101,7 +101,7 @@ fn around(seed: u64, dice: &mut Dice) -> Surroundings {
         habit(Deed::DeleteDraft, dice.percent(3), dice.seconds(60)),
         habit(Deed::PurgeSent, dice.percent(5), dice.seconds(600)),
     ];
-    Surroundings { seed, moods, people, faults, post_faults, asks: Vec::new() }
+    Surroundings { seed, moods, people, faults, post_faults, asks: Vec::new(), told: false }
 }
 
 /// One seed, from its first mail to the last end.

@@ -55,6 +55,8 @@ pub struct Surroundings {
     pub faults: Vec<Value>,
     /// Faults for the receiver's door.
     pub post_faults: Vec<Value>,
+    /// The tenant tells of what arrives.
+    pub told: bool,
     /// What the receiver answers when it is asked, as the endpoint `check`.
     pub asks: Vec<AskReply>,
 }
@@ -101,7 +103,11 @@ impl Lab {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        let config = configuration(dir.path(), &tenant, &receiver);
+        let mut config = configuration(dir.path(), &tenant, &receiver);
+        if around.told {
+            let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            config.web = Web { listen: ([127, 0, 0, 1], port).into(), public_url: Some(format!("http://127.0.0.1:{port}")) };
+        }
         // Marks in mail follow from the key: with one of the seed's own, the same seed gives the same mail.
         let key: Vec<u8> = (0..32).map(|n| u8::try_from((around.seed >> (n % 8)) & 0xff).unwrap_or(0)).collect();
         std::fs::write(format!("{}.key", config.state.display()), key).unwrap();

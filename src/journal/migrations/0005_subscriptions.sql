@@ -5,7 +5,6 @@ CREATE TABLE subscription (
     id         TEXT NOT NULL UNIQUE,
     secret     TEXT NOT NULL,
     url        TEXT NOT NULL,
-    made_at    INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     PRIMARY KEY (mailbox, folder)
 ) STRICT;
