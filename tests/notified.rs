@@ -6,6 +6,7 @@ use postroom::ids::MailboxName;
 use postroom::journal::{Arrival, HeldSubscription};
 use serde_json::{Value, json};
 
+use crate::process::until;
 use crate::proof::simulated::{self, Lab, Surroundings, in_virtual_time};
 use crate::world::{MAILBOX, World, mail};
 
@@ -88,9 +89,7 @@ async fn what_was_missed_is_looked_for_and_a_wish_to_be_told_on_is_granted() {
             reqwest::get(format!("{}/sim/requests", world.tenant.base_url())).await.unwrap().json().await.unwrap();
         asked.iter().any(|one| one["path"].as_str().is_some_and(|path| path.ends_with("/reauthorize")))
     };
-    while !asked().await {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("the wish to be granted", asked).await;
 }
 
 #[tokio::test]
