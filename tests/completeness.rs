@@ -57,6 +57,9 @@ async fn a_message_that_a_person_moves_away_before_its_folder_is_looked_at_is_ta
     assert!(story(&world, missed.row).await[0].contains(r#""origin":"audit""#));
     assert_eq!(world.folders(), json!({ "Archive": ["Missed"], "Done": ["Before"] }));
     assert_eq!(world.posted(), [json!({ "subject": "Before" }), json!({ "subject": "Missed" })]);
+    assert!(
+        world.engine.as_ref().unwrap().journal().standing(&MailboxName::new("invoices")).await.unwrap().audited_until.is_some()
+    );
 }
 
 #[tokio::test]
@@ -145,6 +148,8 @@ fn mail_that_has_only_just_come_is_left_to_the_next_round_and_not_said_to_be_mis
         let lab = Lab::new(&RULES, &Surroundings { moods, ..Surroundings::default() }).await;
         lab.start().await;
         tokio::time::sleep(Duration::from_secs(59 * 60 + 30)).await;
+        let early = lab.journal().unwrap().standing(&MailboxName::new("invoices")).await.unwrap();
+        assert_eq!(early.audited_until, None, "nothing was audited yet");
         lab.deliver(&simulated::mail(1, "Just come"));
         tokio::time::sleep(Duration::from_hours(2)).await;
         let standing = lab.journal().unwrap().standing(&MailboxName::new("invoices")).await.unwrap();

@@ -18,9 +18,9 @@ pub struct Standing {
     pub mailbox: String,
     /// Its folders, each with the time of its last round.
     pub folders: Vec<(String, Timestamp)>,
-    /// Up to when everything that it received is accounted for.
+    /// Up to when everything that it received is accounted for; `None` before the first audit.
     pub audited_until: Option<Timestamp>,
-    /// When that was found out.
+    /// When that was found out; before the first audit, since when there is something to audit.
     pub audited_at: Option<Timestamp>,
     /// Messages that it received in the last day, as its audits counted them.
     pub received: i64,
@@ -67,7 +67,8 @@ fn standing(connection: &Connection, mailbox: &MailboxName, now: i64) -> Result<
     Ok(Standing {
         mailbox: name.to_owned(),
         folders,
-        audited_until: audit.map(|audit| audit.until),
+        // The first line says only from when on.
+        audited_until: audit.filter(|audit| audit.since < audit.until).map(|audit| audit.until),
         audited_at: audit.map(|audit| audit.at),
         received,
         missed,
