@@ -120,12 +120,24 @@ impl Stopwatch {
     }
 }
 
+/// That the clock was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Jump {
+    /// By how many milliseconds: forward, or back when below zero.
+    pub by_ms: i64,
+    /// What it may have shown at the earliest right after it was set, in milliseconds since 1970: times from here to now are by the new
+    /// clock.
+    pub since_ms: i64,
+}
+
 /// Compares the time of day with the time that passes: they part when somebody sets the clock, or when the machine was asleep.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct JumpWatch {
     clock: Clock,
-    shown: i64,
-    since: Stopwatch,
+    stopwatch: Stopwatch,
+    /// What the clock showed when the comparison began, and how long the stopwatch had run.
+    shown_ms: i64,
+    ran: Duration,
 }
 
 /// Differences up to this are a clock that is being corrected, and our own rounding.
@@ -134,13 +146,21 @@ const JUMP_MIN_MS: i64 = 2_000;
 impl JumpWatch {
     /// Compares from now on.
     pub fn new(clock: &Clock) -> Self {
-        Self { clock: clock.clone(), shown: clock.now().as_millisecond(), since: clock.stopwatch() }
+        let shown_ms = clock.now().as_millisecond();
+        Self { clock: clock.clone(), stopwatch: clock.stopwatch(), shown_ms, ran: Duration::ZERO }
     }
 
-    /// By how many milliseconds the clock was set forward (or back, below zero) since the comparison began.
-    pub fn jumped(&self) -> Option<i64> {
-        let by = self.clock.now().as_millisecond() - self.shown - whole_ms(self.since.elapsed());
-        (by.abs() > JUMP_MIN_MS).then_some(by)
+    /// That the clock was set since the comparison began.
+    pub fn jumped(&self) -> Option<Jump> {
+        self.look().0
+    }
+
+    /// That the clock was set since the comparison began, and the comparison that begins with this very look.
+    pub fn look(&self) -> (Option<Jump>, Self) {
+        let (shown_ms, ran) = (self.clock.now().as_millisecond(), self.stopwatch.elapsed());
+        let by_ms = shown_ms - self.shown_ms - whole_ms(ran.saturating_sub(self.ran));
+        let jump = Jump { by_ms, since_ms: self.shown_ms.saturating_add(by_ms) };
+        ((by_ms.abs() > JUMP_MIN_MS).then_some(jump), Self { shown_ms, ran, ..self.clone() })
     }
 }
 
@@ -164,7 +184,8 @@ mod tests {
         clock.sleep(Duration::from_mins(1)).await;
         assert_eq!((watch.jumped(), stopwatch.elapsed()), (None, Duration::from_mins(1)));
         clock.jump(-3_600_000);
-        assert_eq!((watch.jumped(), stopwatch.elapsed()), (Some(-3_600_000), Duration::from_mins(1)));
+        let jump = Jump { by_ms: -3_600_000, since_ms: -3_600_000 };
+        assert_eq!((watch.jumped(), stopwatch.elapsed()), (Some(jump), Duration::from_mins(1)));
         assert_eq!(clock.now().as_millisecond(), -3_540_000);
     }
 }

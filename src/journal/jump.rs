@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::{Journal, JournalError, StepError};
+use crate::clock::Jump;
 
 /// The longest pause there is: a day that a remote asked for, and an hour for clocks that differ.
 const FURTHEST_MS: i64 = 25 * 3_600_000;
@@ -11,24 +12,35 @@ const DAY_MS: i64 = 86_400_000;
 
 impl Journal {
     /// Moves every open time by as much as the clock was set, in one transaction: when actions are due, since when they are unclear, when
-    /// messages and sent mail are looked at again, and when mail went out that still counts against a pace.
+    /// messages and sent mail are looked at again, and when mail went out that still counts against a pace. What was written after the
+    /// clock was set, and before this, stays: it is by the new clock.
     ///
     /// # Errors
     /// The database cannot be written.
-    pub async fn clock_jumped(&self, by_ms: i64) -> Result<(), JournalError> {
+    pub async fn clock_jumped(&self, Jump { by_ms, since_ms }: Jump) -> Result<(), JournalError> {
         let now = self.now_ms();
         self.write(move |connection| {
+            let moved = params![by_ms, since_ms, now];
             connection.execute(
-                "UPDATE action SET due_at = due_at + ?1, unclear_at = unclear_at + ?1 WHERE status NOT IN ('done', 'rejected', 'parked')",
-                [by_ms],
+                "UPDATE action SET due_at = due_at + CASE WHEN changed_at BETWEEN ?2 AND ?3 THEN 0 ELSE ?1 END,
+                                   unclear_at = unclear_at + CASE WHEN unclear_at BETWEEN ?2 AND ?3 THEN 0 ELSE ?1 END
+                  WHERE status NOT IN ('done', 'rejected', 'parked')",
+                moved,
             )?;
-            connection.execute("UPDATE message SET look_at = look_at + ?1 WHERE status = 'seen'", [by_ms])?;
             connection.execute(
-                "UPDATE sent SET look_at = look_at + ?1, accepted_at = accepted_at + ?1 WHERE outcome = 'accepted'",
-                [by_ms],
+                "UPDATE message SET look_at = look_at + ?1 WHERE status = 'seen' AND changed_at NOT BETWEEN ?2 AND ?3",
+                moved,
+            )?;
+            connection.execute(
+                "UPDATE sent SET look_at = look_at + ?1, accepted_at = accepted_at + ?1
+                  WHERE outcome = 'accepted' AND accepted_at NOT BETWEEN ?2 AND ?3",
+                moved,
             )?;
             let before = now.saturating_sub(by_ms);
-            connection.execute("UPDATE sent SET at = at + ?1 WHERE at > ?2", params![by_ms, before.saturating_sub(DAY_MS)])?;
+            connection.execute(
+                "UPDATE sent SET at = at + ?1 WHERE at > ?4 AND at NOT BETWEEN ?2 AND ?3",
+                params![by_ms, since_ms, now, before.saturating_sub(DAY_MS)],
+            )?;
             if by_ms < 0 {
                 // The age of a decision bounds how long a receiver knows our key: it may look older than it is, never younger.
                 connection.execute(
@@ -67,7 +79,7 @@ fn take_up_what_waits_for_ever(connection: &Connection, now: i64) -> Result<(), 
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::clock::Clock;
+    use crate::clock::{Clock, JumpWatch};
     use crate::ids::{ActionId, MailboxName, MessageId, RuleSetHash};
     use crate::journal::{Arrival, Event, Row};
     use crate::mail::Envelope;
@@ -108,6 +120,26 @@ mod tests {
         ((action.due_at - now + 500) / 1_000, action.unclear_at.map(|since| (now - since + 500) / 1_000))
     }
 
+    /// The clock was set just now.
+    fn jump(clock: &Clock, by_ms: i64) -> Jump {
+        Jump { by_ms, since_ms: clock.now().as_millisecond() }
+    }
+
+    #[tokio::test]
+    async fn what_was_written_after_the_clock_was_set_is_by_the_new_clock_and_stays() {
+        for by_ms in [HOUR_MS, -HOUR_MS] {
+            let dir = tempfile::tempdir().unwrap();
+            let (journal, clock, row, id) = desk(&dir).await;
+            let unknown = Event::OutcomeUnknown { after_ms: 60_000, reason: "reset".into() };
+            record(&journal, row, &id, &[started(), unknown]).await;
+            let (watch, _) = (JumpWatch::new(&clock), clock.jump(by_ms));
+            let again = Event::StillUnclear { after_ms: 30_000, reason: "not found".into() };
+            record(&journal, row, &id, &[again]).await;
+            journal.clock_jumped(watch.jumped().unwrap()).await.unwrap();
+            assert_eq!(times(&journal, &clock, row).await, (30, Some(0)), "{by_ms}");
+        }
+    }
+
     #[tokio::test]
     async fn open_times_move_with_the_clock_and_closed_ones_stay() {
         let dir = tempfile::tempdir().unwrap();
@@ -116,12 +148,12 @@ mod tests {
         record(&journal, row, &id, &[started(), unknown]).await;
         for by in [HOUR_MS, -2 * HOUR_MS, 30 * 24 * HOUR_MS] {
             clock.jump(by);
-            journal.clock_jumped(by).await.unwrap();
+            journal.clock_jumped(jump(&clock, by)).await.unwrap();
             assert_eq!(times(&journal, &clock, row).await, (60, Some(0)), "{by}");
         }
         record(&journal, row, &id, &[Event::Parked { reason: "x".into() }]).await;
         let before = journal.turn(row).await.unwrap().actions[0].due_at;
-        journal.clock_jumped(HOUR_MS).await.unwrap();
+        journal.clock_jumped(jump(&clock, HOUR_MS)).await.unwrap();
         assert_eq!(journal.turn(row).await.unwrap().actions[0].due_at, before);
     }
 
@@ -131,10 +163,10 @@ mod tests {
         let (journal, clock, row, _) = desk(&dir).await;
         let age = async || (clock.now().as_millisecond() - journal.turn(row).await.unwrap().changed_at + 500) / 1_000;
         clock.jump(-HOUR_MS);
-        journal.clock_jumped(-HOUR_MS).await.unwrap();
+        journal.clock_jumped(jump(&clock, -HOUR_MS)).await.unwrap();
         assert_eq!(age().await, 0);
         clock.jump(HOUR_MS);
-        journal.clock_jumped(HOUR_MS).await.unwrap();
+        journal.clock_jumped(jump(&clock, HOUR_MS)).await.unwrap();
         assert_eq!(age().await, 3_600);
     }
 
