@@ -142,6 +142,8 @@ pub struct JumpWatch {
 
 /// Differences up to this are a clock that is being corrected, and our own rounding.
 const JUMP_MIN_MS: i64 = 2_000;
+/// What whole milliseconds of two clocks can differ by when nobody set one.
+const ROUNDING_MS: i64 = 10;
 
 impl JumpWatch {
     /// Compares from now on.
@@ -159,7 +161,7 @@ impl JumpWatch {
     pub fn look(&self) -> (Option<Jump>, Self) {
         let (shown_ms, ran) = (self.clock.now().as_millisecond(), self.stopwatch.elapsed());
         let by_ms = shown_ms - self.shown_ms - whole_ms(ran.saturating_sub(self.ran));
-        let jump = Jump { by_ms, since_ms: self.shown_ms.saturating_add(by_ms) };
+        let jump = Jump { by_ms, since_ms: self.shown_ms.saturating_add(by_ms).saturating_sub(ROUNDING_MS) };
         ((by_ms.abs() > JUMP_MIN_MS).then_some(jump), Self { shown_ms, ran, ..self.clone() })
     }
 }
@@ -184,7 +186,7 @@ mod tests {
         clock.sleep(Duration::from_mins(1)).await;
         assert_eq!((watch.jumped(), stopwatch.elapsed()), (None, Duration::from_mins(1)));
         clock.jump(-3_600_000);
-        let jump = Jump { by_ms: -3_600_000, since_ms: -3_600_000 };
+        let jump = Jump { by_ms: -3_600_000, since_ms: -3_600_000 - ROUNDING_MS };
         assert_eq!((watch.jumped(), stopwatch.elapsed()), (Some(jump), Duration::from_mins(1)));
         assert_eq!(clock.now().as_millisecond(), -3_540_000);
     }

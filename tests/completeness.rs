@@ -21,10 +21,12 @@ const RULES: [(&str, &str); 1] = [(
 
 /// A world whose folder is looked at once, at the start, so that only the audit can find what comes later.
 async fn looked_at_once() -> World {
-    let mut world = World::new(&RULES).await;
+    let mut world = World::at(&RULES, Clock::of_runtime(Clock::system().now())).await;
     let mailbox = world.config.mailboxes.get_mut(&MailboxName::new("invoices")).unwrap();
     (mailbox.poll, mailbox.audit) = (Duration::from_hours(1), Duration::from_millis(200));
     world.deliver(&mail(0, "Before", "Please."));
+    // It came before there was anything to account for.
+    world.clock.jump(60_000);
     world.start().await;
     world.settled(1).await;
     world
@@ -114,7 +116,7 @@ async fn status_and_the_page_say_how_far_everything_is_accounted_for() {
         journal.close().await;
         standing
     };
-    assert_eq!((standing.received, standing.missed, standing.undecided, standing.open, standing.waiting), (2, 1, 0, 0, 0));
+    assert_eq!((standing.received, standing.missed, standing.undecided, standing.open, standing.waiting), (1, 1, 0, 0, 0));
     assert_eq!(standing.folders.len(), 1);
 }
 

@@ -67,6 +67,8 @@ fn settings(base: &str, credential: Credential) -> GraphSettings {
         credential,
         changes: Changes::Delta,
         timeout: Duration::from_secs(5),
+        requests_max: postroom::graph::REQUESTS_MAX,
+        concurrent_max: None,
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use postroom::clock::Clock;
 use postroom::ids::{ActionId, MailboxName, MessageId, RuleSetHash};
-use postroom::journal::{Arrival, Beginning, Event, Journal, JournalError, Limits, Row, Sent};
+use postroom::journal::{Arrival, Beginning, Event, Journal, JournalError, Limits, Looked, Row, Sent};
 use postroom::mail::{Address, Envelope};
 use postroom::plan::{Action, Plan, PlannedAction, Question};
 use serde_json::json;
@@ -91,9 +91,11 @@ async fn page(journal: &Journal, names: &[String], preview: &str) -> Option<()> 
         )
     };
     let envelopes = || names.iter().map(|name| envelope(name, preview)).collect();
-    step(check, async || journal.record_page(&inbox(), envelopes(), format!("after {list}"), jiff::Timestamp::MIN).await)
-        .await
-        .map(|_| ())
+    step(check, async || {
+        journal.record_page(&inbox(), envelopes(), Looked { next: format!("after {list}"), calls: 0 }, jiff::Timestamp::MIN).await
+    })
+    .await
+    .map(|_| ())
 }
 
 async fn event(journal: &Journal, row: Row, id: &ActionId, event: Event, status: &str) -> Option<()> {
@@ -311,7 +313,9 @@ fn sound(run: &Run, database: &Path) -> Result<(), String> {
         .block_on(async {
             let journal = Journal::open(database, Clock::system())?;
             journal.doubt_running().await?;
-            journal.record_page(&inbox(), vec![envelope("next", "")], "next".into(), jiff::Timestamp::MIN).await?;
+            journal
+                .record_page(&inbox(), vec![envelope("next", "")], Looked { next: "next".into(), calls: 0 }, jiff::Timestamp::MIN)
+                .await?;
             journal.close().await;
             Ok(())
         })

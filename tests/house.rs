@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// Leaves that every module may use.
-const LEAVES: [&str; 5] = ["ids", "clock", "verdict", "outgoing", "panics"];
+const LEAVES: [&str; 6] = ["ids", "clock", "verdict", "outgoing", "panics", "roster"];
 /// Values that every module above them may use.
 const VALUES: [&str; 2] = ["mail", "plan"];
 /// What each module may use beside leaves and values.
@@ -20,7 +20,7 @@ const EDGES: [(&str, &[&str]); 18] = [
     ("journal", &[]),
     ("graph", &[]),
     ("endpoints", &[]),
-    ("intake", &["graph", "journal"]),
+    ("intake", &["graph", "journal", "text"]),
     ("decider", &["rules", "journal", "endpoints", "graph", "parsing"]),
     ("executor", &["journal", "graph", "endpoints", "templates", "parsing"]),
     ("replay", &["rules", "journal", "templates", "text"]),

@@ -54,6 +54,43 @@ async fn a_message_is_worked_as_soon_as_the_tenant_tells_of_it() {
     world.until_filed(&json!({ "Done": ["Hello", "Hello", "Hello"] })).await;
 }
 
+/// How often a call was made: by its method and what its path ends with.
+async fn calls(world: &World, method: &str, ends: &str) -> u64 {
+    let url = format!("{}/sim/requests", world.tenant.base_url());
+    let asked: Vec<Value> = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let is_meant = |one: &&Value| one["method"] == method && one["path"].as_str().is_some_and(|path| path.ends_with(ends));
+    asked.iter().filter(is_meant).map(|one| one["count"].as_u64().unwrap()).sum()
+}
+
+#[tokio::test]
+async fn a_message_that_is_named_fifty_times_is_fetched_once_and_needs_no_round() {
+    let mut world = told().await;
+    world.start().await;
+    subscribed(&world).await;
+    let at = Arrival { mailbox: MailboxName::new("invoices"), folder: "Inbox".into() };
+    let held = world.engine.as_ref().unwrap().journal().subscription(&at).await.unwrap().unwrap();
+    let counts =
+        async |world: &World| (calls(world, "GET", "/messages/{id}").await, calls(world, "GET", "/messages/delta").await);
+    // The round at the start, and the look at what came before there was a subscription.
+    until("two rounds", async || counts(&world).await.1 >= 2).await;
+    let before = counts(&world).await;
+    world.deliver(&mail(1, "Hello", "Please."));
+    world.settled(1).await;
+    let shown = world.tenant.mailbox(MAILBOX).unwrap();
+    let id = shown["folders"]["Done"][0]["id"].as_str().unwrap();
+    let item = json!({ "subscriptionId": held.id, "clientState": held.secret, "changeType": "created", "resource": "x", "resourceData": { "id": id } });
+    for _ in 0..50 {
+        let told = reqwest::Client::new().post(&held.url).json(&json!({ "value": [item, item] })).send().await.unwrap();
+        assert_eq!(told.status(), 202);
+    }
+    // One that comes after them all is known: so is what became of them.
+    world.deliver(&mail(2, "Hello", "Please."));
+    world.settled(2).await;
+    let after = counts(&world).await;
+    // Each of the two is fetched once, and looked at once before it is moved.
+    assert_eq!((after.0 - before.0, after.1 - before.1), (4, 0));
+}
+
 #[tokio::test]
 async fn a_subscription_that_is_gone_is_made_again_and_what_came_meanwhile_is_found() {
     let mut world = told().await;

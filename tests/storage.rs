@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use postroom::clock::Clock;
 use postroom::ids::{MailboxName, MessageId};
-use postroom::journal::{Arrival, Journal, JournalError};
+use postroom::journal::{Arrival, Journal, JournalError, Looked};
 use postroom::mail::Envelope;
 use postroom::simulator::{Receiver, ReceiverOptions};
 use rusqlite::Connection;
@@ -78,7 +78,7 @@ async fn a_bit_that_flips_is_refused_in_plain_words_or_changes_one_value_of_one_
         let opened = async {
             let journal = Journal::open(&database, Clock::system())?;
             // Mail that is known is known again: it would be worked twice otherwise.
-            journal.record_page(&inbox, seen(), "next".into(), jiff::Timestamp::MIN).await?;
+            journal.record_page(&inbox, seen(), Looked { next: "next".into(), calls: 0 }, jiff::Timestamp::MIN).await?;
             let messages = journal.counts().await?.messages;
             journal.close().await;
             Ok(messages)

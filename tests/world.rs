@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use postroom::clock::Clock;
 use postroom::config::{Config, EndpointConfig, GraphAccess, MailboxConfig, SecretSetting, Tenant, Web};
-use postroom::daemon::{Daemon, Given, Reload};
+use postroom::daemon::{Configuration, Daemon, Given, Reload};
 use postroom::executor::{Machine, Patience};
 use postroom::ids::{EndpointName, MailboxName};
 use postroom::journal::{Counts, MessageLine};
@@ -29,6 +29,7 @@ pub struct World {
     pub parsing: Parsing,
     pub engine: Option<Daemon>,
     pub clock: Clock,
+    pub configuration: Configuration,
     /// Where the engine runs; a start later in the story is another process there.
     pub boot: String,
     /// Holds all that is said to the tenant, and all that it answers, against Microsoft's model.
@@ -96,7 +97,7 @@ impl World {
             mailboxes: BTreeMap::from([(MailboxName::new("invoices"), mailbox)]),
             endpoints: BTreeMap::from([(EndpointName::new("erp"), erp), (EndpointName::new("once"), once)]),
             state: dir.path().join("postroom.db"),
-            web: Web { listen: ([127, 0, 0, 1], 0).into(), public_url: None },
+            web: Web { listen: ([127, 0, 0, 1], 0).into(), ..Web::default() },
             warnings: Vec::new(),
         };
         let ms = |list: &[u64]| list.iter().copied().map(Duration::from_millis).collect();
@@ -115,7 +116,19 @@ impl World {
             ..Patience::default()
         };
         let parsing = in_children(Limits::default());
-        Self { tenant, receiver, config, patience, parsing, engine: None, clock, boot: "first boot".to_owned(), judge, dir }
+        Self {
+            tenant,
+            receiver,
+            config,
+            patience,
+            parsing,
+            engine: None,
+            clock,
+            configuration: Configuration::Fixed,
+            boot: "first boot".to_owned(),
+            judge,
+            dir,
+        }
     }
 
     /// A world with its engine started.
@@ -131,7 +144,14 @@ impl World {
 
     pub fn given(&self) -> Given {
         let (clock, patience, parsing) = (self.clock.clone(), self.patience.clone(), self.parsing.clone());
-        Given { clock, patience, reload: Reload::Cases, parsing, machine: Machine::booted(&self.boot) }
+        Given {
+            clock,
+            patience,
+            reload: Reload::Cases,
+            parsing,
+            machine: Machine::booted(&self.boot),
+            configuration: self.configuration,
+        }
     }
 
     pub async fn stop(&mut self) {

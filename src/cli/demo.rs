@@ -11,7 +11,7 @@ use super::table::table;
 use super::{Exit, OutsideError, say, tell};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::daemon::{Daemon, Given, Reload, fixtures_dir};
+use crate::daemon::{Configuration, Daemon, Given, Reload, fixtures_dir};
 use crate::executor::{Machine, Patience};
 use crate::ids::MailboxName;
 use crate::journal::{Journal, MessageLine};
@@ -114,6 +114,7 @@ async fn show(args: &DemoArgs, mut config: Config, samples: Vec<Sample>) -> anyh
         reload: Reload::Compiles,
         parsing,
         machine: Machine::this(),
+        configuration: Configuration::Fixed,
     };
     let mut engine = Daemon::start(&config, given).await.map_err(super::run::start_error)?;
     let journal = engine.journal().clone();

@@ -1,11 +1,14 @@
 //! The commands, one file each. Data goes to standard output, everything else to standard error.
 
+mod backfill;
 mod check;
 mod demo;
+mod drop;
 mod explain;
 mod parked;
 mod parse_child;
 mod plan;
+mod progress;
 mod replay;
 mod run;
 mod sim;
@@ -64,6 +67,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Work the mailboxes of the configuration.
     Run(run::RunArgs),
+    /// Work a folder of .eml files by a mailbox's rules, without Microsoft 365.
+    Drop(drop::DropArgs),
     /// Check configuration, rules and templates; name every problem found.
     Check,
     /// Replay the fixtures against their expectations.
@@ -72,6 +77,8 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Show what would be done with a folder of mail; nothing is executed.
     Replay(replay::ReplayArgs),
+    /// Show what would be done with old mail, or have it worked after all.
+    Backfill(backfill::BackfillArgs),
     /// Tell the recorded story of one message.
     Explain(explain::ExplainArgs),
     /// List, retry or skip what waits for a person.
@@ -91,10 +98,12 @@ pub fn main(arguments: &Arguments) -> ExitCode {
     let ended = match &arguments.command {
         Command::Demo(args) => demo::run(args, config),
         Command::Run(args) => run::run(args, config),
+        Command::Drop(args) => configured(config, |config| drop::run(args, config)),
         Command::Check => Ok(check::run(config)),
         Command::Test(args) => configured(config, |config| test::run(args, config)),
         Command::Plan(args) => configured(config, |config| plan::run(args, config)),
         Command::Replay(args) => configured(config, |config| replay::run(args, config)),
+        Command::Backfill(args) => configured(config, |config| backfill::run(args, config)),
         Command::Explain(args) => configured(config, |config| explain::run(args, config)),
         Command::Parked(args) => configured(config, |config| parked::run(args, config)),
         Command::Status(args) => configured(config, |config| status::run(args, config)),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Exit, OutsideError, tell};
 use crate::clock::Clock;
-use crate::daemon::{Daemon, Given, Reload};
+use crate::daemon::{Configuration, Daemon, Given, Reload};
 use crate::executor::{Machine, Patience};
 use crate::parsing::Parsing;
 
@@ -28,7 +28,14 @@ pub(super) fn run(args: &RunArgs, path: &Path) -> anyhow::Result<Exit> {
     })?;
     let reload = if args.skip_cases { Reload::Compiles } else { Reload::Cases };
     let parsing = Parsing::in_children().map_err(|error| OutsideError(format!("this program cannot be found: {error}")))?;
-    let given = Given { clock: Clock::system(), patience: Patience::default(), reload, parsing, machine: Machine::this() };
+    let given = Given {
+        clock: Clock::system(),
+        patience: Patience::default(),
+        reload,
+        parsing,
+        machine: Machine::this(),
+        configuration: Configuration::Followed,
+    };
     let runtime = super::runtime()?;
     let ended = runtime.block_on(async {
         let mut engine = Daemon::start(&config, given).await.map_err(start_error)?;

@@ -12,8 +12,10 @@ use crate::config::{Config, MailboxConfig};
 use crate::ids::MailboxName;
 use crate::journal::{Journal, Standing};
 
-/// A folder whose rounds come this much later than they should, or an audit, is an alarm.
+/// An audit that comes this much later than it should is an alarm.
 const LATE: Duration = Duration::from_mins(10);
+/// What a round itself may take, before a folder counts as looked at too late.
+const ROUND: Duration = Duration::from_mins(1);
 
 /// How to show it.
 #[derive(Debug, clap::Args)]
@@ -58,18 +60,13 @@ pub(super) fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<Exit> {
 /// Silence is an alarm: a folder or an audit that is overdue, whatever the reason.
 fn alarms(name: &MailboxName, mailbox: &MailboxConfig, standing: &Standing, now: Timestamp) -> Vec<String> {
     let mut alarms = Vec::new();
-    for folder in &mailbox.folders {
-        let last = standing.folders.iter().find(|(own, _)| own == folder).map(|(_, at)| *at);
-        match last {
-            None => alarms.push(format!("{name}: `{folder}` has never been looked at; is `postroom run` at work?")),
-            Some(at) if age(at, now) > mailbox.poll + LATE => {
-                alarms.push(format!(
-                    "{name}: `{folder}` was last looked at {} ago; see the log of `postroom run`",
-                    span(age(at, now))
-                ));
-            }
-            Some(_) => {}
-        }
+    let is_known = |folder: &str| standing.folders.iter().any(|(own, _)| own == folder);
+    for folder in mailbox.folders.iter().filter(|folder| !folder.contains(['*', '?']) && !is_known(folder)) {
+        alarms.push(format!("{name}: `{folder}` has never been looked at; is `postroom run` at work?"));
+    }
+    for (folder, at) in standing.folders.iter().filter(|(_, at)| age(*at, now) > mailbox.stale.max(mailbox.poll) + ROUND) {
+        let ago = span(age(*at, now));
+        alarms.push(format!("{name}: `{folder}` was last looked at {ago} ago; see the log of `postroom run`"));
     }
     if let Some(at) = standing.audited_at
         && age(at, now) > mailbox.audit * 2 + LATE
@@ -80,8 +77,17 @@ fn alarms(name: &MailboxName, mailbox: &MailboxConfig, standing: &Standing, now:
 }
 
 fn shown(lines: &[Line], now: Timestamp) -> String {
-    let heading =
-        ["Mailbox", "Looked at", "Accounted for until", "Received (24 h)", "To decide", "Actions open", "Waiting for a person"];
+    let heading = [
+        "Mailbox",
+        "Looked at",
+        "Told until",
+        "Accounted for until",
+        "Received (24 h)",
+        "To decide",
+        "Actions open",
+        "Waiting for a person",
+        "Calls (10 min)",
+    ];
     let row = |Line { standing, .. }: &Line| {
         let oldest = standing.folders.iter().map(|(_, at)| *at).min();
         let received = match standing.missed {
@@ -95,15 +101,26 @@ fn shown(lines: &[Line], now: Timestamp) -> String {
         vec![
             standing.mailbox.clone(),
             oldest.map_or("never".to_owned(), |at| format!("{} ago", span(age(at, now)))),
+            told(standing, now),
             standing.audited_until.map_or("not audited yet".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string()),
             received,
             undecided,
             standing.open.to_string(),
             standing.waiting.to_string(),
+            standing.calls.to_string(),
         ]
     };
     let rows: Vec<Vec<String>> = std::iter::once(heading.map(str::to_owned).to_vec()).chain(lines.iter().map(row)).collect();
-    table(&rows, &[24, 16, 22, 32, 24, 12, 20])
+    table(&rows, &[24, 16, 16, 22, 32, 24, 12, 20, 14])
+}
+
+/// How long the service tells of arrivals yet, in the folder where it ends first.
+fn told(standing: &Standing, now: Timestamp) -> String {
+    match standing.subscriptions.iter().map(|(_, ends)| *ends).min() {
+        None => "not told".to_owned(),
+        Some(ends) if ends <= now => "ended".to_owned(),
+        Some(ends) => format!("{} more", span(age(now, ends))),
+    }
 }
 
 fn age(at: Timestamp, now: Timestamp) -> Duration {
@@ -134,11 +151,11 @@ mod tests {
             audited_at: Some(ago(audit)),
             ..Standing::default()
         };
-        assert_eq!(alarms(&name, &mailbox, &standing(10, 129), now), Vec::<String>::new());
+        assert_eq!(alarms(&name, &mailbox, &standing(16, 129), now), Vec::<String>::new());
         assert_eq!(
-            alarms(&name, &mailbox, &standing(12, 131), now),
+            alarms(&name, &mailbox, &standing(17, 131), now),
             [
-                "invoices: `Inbox` was last looked at 12 min ago; see the log of `postroom run`",
+                "invoices: `Inbox` was last looked at 17 min ago; see the log of `postroom run`",
                 "invoices: the last audit was 2 h ago; see the log of `postroom run`"
             ]
         );

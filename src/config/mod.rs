@@ -17,6 +17,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,6 +27,11 @@ pub use secret::{SecretSetting, SecretSource};
 pub use tenant::{CredentialSetting, IdentitySetting, Tenant};
 
 use crate::ids::{EndpointName, MailboxName};
+
+/// Calls to one mailbox in ten minutes that Exchange takes from an application (Graph, "throttling limits").
+const REQUESTS_MAX: u32 = 10_000;
+/// The longest that a folder may go without being looked at, unless `poll` is longer.
+pub const STALE: Duration = Duration::from_mins(15);
 
 /// The whole configuration. Paths in it are ready to be opened.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +65,10 @@ pub struct GraphAccess {
     pub login_url: String,
     /// Limit of one call.
     pub timeout: Duration,
+    /// Calls to one mailbox in ten minutes.
+    pub requests_max: u32,
+    /// Calls to all mailboxes together at the same time; `None` for as many as there are.
+    pub concurrent_max: Option<NonZeroUsize>,
 }
 
 /// From when on a mailbox's mail is worked.
@@ -77,12 +87,14 @@ pub enum Start {
 pub struct MailboxConfig {
     /// Its address.
     pub address: String,
-    /// Folders that are followed, as paths.
+    /// Folders that are followed, as paths; with wildcards in a part, or `**` at the end for all that lie below.
     pub folders: Vec<String>,
     /// The folder with its rules.
     pub rules: PathBuf,
     /// How often its folders are looked at.
     pub poll: Duration,
+    /// The longest that a folder may go without being looked at: a ceiling for every pause, and an alarm beyond it.
+    pub stale: Duration,
     /// From when on its mail is worked.
     pub start: Start,
     /// Pause between two audits.
@@ -214,13 +226,26 @@ pub struct Web {
     pub listen: SocketAddr,
     /// Where the world reaches it; set: notifications are subscribed to.
     pub public_url: Option<String>,
+    /// Our own certificate and key; without them plain http is spoken, to a proxy that speaks https.
+    pub tls: Option<TlsFiles>,
+    /// Whether subscriptions are ended when `run` stops, or kept for the next start.
+    pub end_subscriptions: bool,
+}
+
+/// Where a server's certificate and key lie, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, our own certificate first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
 }
 
 impl GraphAccess {
     /// A cloud's own addresses.
     pub fn of(cloud: Cloud) -> Self {
         let (base_url, login_url) = (cloud.base_url().to_owned(), cloud.login_url().to_owned());
-        Self { cloud, base_url, login_url, timeout: Duration::from_secs(30) }
+        Self { cloud, base_url, login_url, timeout: Duration::from_secs(30), requests_max: REQUESTS_MAX, concurrent_max: None }
     }
 }
 
@@ -244,7 +269,7 @@ impl Default for ReplyBudget {
 
 impl Default for Web {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), public_url: None }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), public_url: None, tls: None, end_subscriptions: false }
     }
 }
 
@@ -256,6 +281,7 @@ impl MailboxConfig {
             folders: vec!["Inbox".to_owned()],
             rules,
             poll: Duration::from_mins(1),
+            stale: STALE,
             start: Start::All,
             audit: Duration::from_hours(1),
             create_folders: false,

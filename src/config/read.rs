@@ -1,6 +1,7 @@
 //! From the file to the checked values.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,9 @@ use super::document::{Document, Section};
 use super::problem::Problem;
 use super::secret::{SecretSetting, SecretSource};
 use super::values::{duration, is_mail_address};
-use super::{BrakeSetting, Cloud, Config, EndpointConfig, GraphAccess, MailboxConfig, ReplyBudget, Severity, Start, Web};
+use super::{
+    BrakeSetting, Cloud, Config, EndpointConfig, GraphAccess, MailboxConfig, ReplyBudget, Severity, Start, TlsFiles, Web,
+};
 use crate::ids::{EndpointName, MailboxName};
 use crate::outgoing::service_url;
 
@@ -91,13 +94,23 @@ impl<'a> Reader<'a> {
 
     fn graph(&mut self, section: &Section<'a>) -> GraphAccess {
         let document = &mut self.document;
-        section.know(document, &["cloud", "base_url", "login_url", "timeout"]);
+        section.know(document, &["cloud", "base_url", "login_url", "timeout", "requests_per_10_minutes", "concurrent"]);
         let cloud = section.parsed(document, "cloud", Cloud::named).unwrap_or_default();
         let mut url = |key| section.parsed(document, key, |text| service_url(text).map(|_| text.to_owned()));
         let (base_url, login_url) = (url("base_url"), url("login_url"));
         let timeout = section.parsed(document, "timeout", duration);
         let default = GraphAccess::of(cloud);
+        let mut count = |key| {
+            let count = section.count(document, key);
+            if count == Some(0) {
+                document.error(&section.span_of(key), format!("`{key}` in [graph] is 0: nothing could be done"));
+            }
+            count
+        };
+        let (requests, concurrent) = (count("requests_per_10_minutes"), count("concurrent"));
         GraphAccess {
+            requests_max: requests.unwrap_or(default.requests_max),
+            concurrent_max: concurrent.and_then(|count| NonZeroUsize::new(usize::try_from(count).unwrap_or(usize::MAX))),
             cloud,
             base_url: base_url.unwrap_or(default.base_url),
             login_url: login_url.unwrap_or(default.login_url),
@@ -127,6 +140,7 @@ impl<'a> Reader<'a> {
             "folders",
             "rules",
             "poll",
+            "stale",
             "audit",
             "start",
             "create_folders",
@@ -163,9 +177,15 @@ impl<'a> Reader<'a> {
                 .and_then(|day| Ok(Start::On(day.to_zoned(time_zone.clone())?.timestamp())))
                 .map_err(|_| format!("`{day}` is neither \"all\", \"now\" nor a day such as \"2026-11-01\"")),
         };
+        let poll = section.parsed(document, "poll", duration).unwrap_or(default.poll);
+        let stale = section.parsed(document, "stale", duration);
+        if stale.is_some_and(|stale| stale < poll) {
+            document.error(&section.span_of("stale"), "`stale` is shorter than `poll`: every folder would be looked at too late");
+        }
         let mailbox = MailboxConfig {
             folders: folders.unwrap_or(default.folders),
-            poll: section.parsed(document, "poll", duration).unwrap_or(default.poll),
+            poll,
+            stale: stale.unwrap_or(default.stale).max(poll),
             audit: section.parsed(document, "audit", duration).unwrap_or(default.audit),
             start: section.parsed(document, "start", start).unwrap_or(default.start),
             create_folders: section.flag(document, "create_folders").unwrap_or(default.create_folders),
@@ -262,12 +282,18 @@ impl<'a> Reader<'a> {
 
     fn web(&mut self, section: &Section<'a>) -> Web {
         let document = &mut self.document;
-        section.know(document, &["listen", "public_url"]);
+        section.know(document, &["listen", "public_url", "tls", "end_subscriptions"]);
         let default = Web::default();
         let address = |text: &str| text.parse().map_err(|_| format!("`{text}` is no address and port like 127.0.0.1:8080"));
         let listen = section.parsed(document, "listen", address).unwrap_or(default.listen);
         let public_url = section.parsed(document, "public_url", |text| service_url(text).map(|_| text.to_owned()));
-        Web { listen, public_url }
+        let end_subscriptions = section.flag(document, "end_subscriptions").unwrap_or(default.end_subscriptions);
+        let tls = section.section(document, "tls").and_then(|tls| {
+            tls.know(document, &["certificate", "key"]);
+            let (certificate, key) = (tls.required(document, "certificate"), tls.required(document, "key"));
+            Some(TlsFiles { certificate: self.dir.join(certificate?), key: self.dir.join(key?) })
+        });
+        Web { listen, public_url, tls, end_subscriptions }
     }
 
     fn check_name(&mut self, name: &str, span: &Range<usize>) {

@@ -120,7 +120,11 @@ fn a_whole_file_is_read_as_it_is_written() {
             ),
         ]),
         state: base.join("data/postroom.db"),
-        web: Web { listen: "127.0.0.1:0".parse().unwrap(), public_url: Some("https://postroom.contoso.com".into()) },
+        web: Web {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            public_url: Some("https://postroom.contoso.com".into()),
+            ..Web::default()
+        },
         warnings: Vec::new(),
     };
     assert_eq!(config, expected);

@@ -75,14 +75,14 @@ impl Decider {
         };
         let mut answers = undecided.answers.clone();
         let mut message = Message::new(undecided.envelope.clone());
-        if let Answered::Written = self.note_bounce(mailbox, &undecided, &mut message).await? {
+        if let Answered::Written = self.note_bounce(&mailbox, &undecided, &mut message).await? {
             return Ok(());
         }
         for _ in 0..RUNS_MAX {
             let set = mailbox.rules.current();
             let decided = self.run_rules(&set, &message, &answers, &undecided).await;
             let undone = match decided.decision {
-                Decision::Waiting(Question::Content) => match self.fetch(mailbox, &undecided, &mut message).await? {
+                Decision::Waiting(Question::Content) => match self.fetch(&mailbox, &undecided, &mut message).await? {
                     Answered::Again => continue,
                     Answered::Written => return Ok(()),
                 },
@@ -259,7 +259,6 @@ impl Decider {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::collections::BTreeMap;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use futures_util::future::join_all;
@@ -271,6 +270,7 @@ mod tests {
     use crate::journal::{Deciding, Row};
     use crate::mail::Envelope;
     use crate::parsing::{Parser, Parsing};
+    use crate::roster::Roster;
 
     fn undecided(row: i64, deaths: u32) -> Undecided {
         let mailbox = MailboxName::new("invoices");
@@ -287,7 +287,7 @@ mod tests {
         let key = InstanceKey::beside(journal.path()).unwrap();
         let parser = Parser::new(Parsing::Here);
         let idle = (clock, Duration::from_secs(1));
-        let decider = Decider::new(journal, BTreeMap::new(), (endpoints, key), idle, (parser, deciding));
+        let decider = Decider::new(journal, Roster::default(), (endpoints, key), idle, (parser, deciding));
         let (at_work, together) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
         let work = |row: i64| {
             let (decider, at_work, together) = (&decider, Arc::clone(&at_work), Arc::clone(&together));

@@ -7,7 +7,7 @@ mod decide;
 mod live;
 mod watch;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -20,9 +20,9 @@ pub use watch::{RulesWatch, kept_files};
 use crate::clock::Clock;
 use crate::endpoints::Endpoints;
 use crate::graph;
-use crate::ids::MailboxName;
 use crate::journal::{Deciding, InstanceKey, Journal, JournalError, Undecided};
 use crate::parsing::Parser;
+use crate::roster::Roster;
 
 /// Messages decided at the same time.
 const DECISIONS_MAX: u32 = 8;
@@ -41,7 +41,7 @@ pub struct DecidedMailbox {
 /// Decides what arrived.
 pub struct Decider {
     journal: Journal,
-    mailboxes: BTreeMap<MailboxName, DecidedMailbox>,
+    mailboxes: Roster<DecidedMailbox>,
     endpoints: std::sync::Arc<Endpoints>,
     key: InstanceKey,
     clock: Clock,
@@ -58,7 +58,7 @@ impl Decider {
     /// A decider for these mailboxes.
     pub fn new(
         journal: Journal,
-        mailboxes: BTreeMap<MailboxName, DecidedMailbox>,
+        mailboxes: Roster<DecidedMailbox>,
         (endpoints, key): (std::sync::Arc<Endpoints>, InstanceKey),
         (clock, idle): (Clock, Duration),
         (parser, deciding): (Parser, Deciding),

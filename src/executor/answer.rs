@@ -136,7 +136,7 @@ async fn reply_draft(
     audience: Audience,
 ) -> Result<Composed, Obstacle> {
     let envelope = &work.turn.envelope;
-    let own: Vec<String> = executor.mailboxes.values().map(|mailbox| mailbox.address.clone()).collect();
+    let own: Vec<String> = executor.mailboxes.all().into_iter().map(|(_, mailbox)| mailbox.address.clone()).collect();
     let (to, mut cc) = answer_recipients(envelope, audience, &own);
     if to.is_empty() {
         return Err(Obstacle::Never("the message names nobody to answer".to_owned()));

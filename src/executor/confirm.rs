@@ -50,7 +50,7 @@ impl Executor {
         }
         for (name, mails) in by_mailbox {
             let found = match self.mailboxes.get(&name) {
-                Some(mailbox) => self.find_all(mailbox, &mails).await,
+                Some(mailbox) => self.find_all(&mailbox, &mails).await,
                 None => Ok(Vec::new()),
             };
             let found = found.unwrap_or_else(|error| {

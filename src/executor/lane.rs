@@ -84,7 +84,7 @@ impl Executor {
             let Some(mailbox) = self.mailboxes.get(&turn.mailbox) else {
                 return self.put_aside(&turn).await;
             };
-            let mut work = Work { turn, mailbox, seen: seen.take(), generation };
+            let mut work = Work { turn, mailbox: &mailbox, seen: seen.take(), generation };
             match next {
                 Next::Nothing => return Ok(()),
                 Next::Verify(position) => {
@@ -96,7 +96,7 @@ impl Executor {
                 Next::Perform(range) => {
                     // What is withheld brings nothing about; all else needs the mailbox to be ours.
                     if work.turn.actions[range.start].planned.withheld.is_none() {
-                        match self.footing((&work.turn.mailbox, mailbox), generation).await? {
+                        match self.footing((&work.turn.mailbox, &mailbox), generation).await? {
                             Footing::Firm => {}
                             Footing::Fresh => continue,
                             Footing::Resting => return Ok(()),

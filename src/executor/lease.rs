@@ -95,7 +95,7 @@ pub(super) struct Leases {
     instance: String,
     machine: Machine,
     has_own_name: AtomicBool,
-    desks: BTreeMap<MailboxName, tokio::sync::Mutex<Desk>>,
+    desks: Mutex<BTreeMap<MailboxName, Arc<tokio::sync::Mutex<Desk>>>>,
     resting: Mutex<BTreeMap<MailboxName, Rest>>,
     trouble: LeaseTrouble,
 }
@@ -157,15 +157,13 @@ impl From<JournalError> for Setback {
 }
 
 impl Leases {
-    pub fn new(
-        mailboxes: impl Iterator<Item = MailboxName>,
-        (key, machine): (&InstanceKey, Machine),
-        clock: Clock,
-        trouble: LeaseTrouble,
-    ) -> Self {
-        let desks = mailboxes.map(|name| (name, tokio::sync::Mutex::default())).collect();
-        let (instance, resting) = (key.instance(), Mutex::default());
+    pub fn new((key, machine): (&InstanceKey, Machine), clock: Clock, trouble: LeaseTrouble) -> Self {
+        let (instance, desks, resting) = (key.instance(), Mutex::default(), Mutex::default());
         Self { clock, instance, machine, has_own_name: AtomicBool::new(false), desks, resting, trouble }
+    }
+
+    fn desks(&self) -> MutexGuard<'_, BTreeMap<MailboxName, Arc<tokio::sync::Mutex<Desk>>>> {
+        self.desks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn resting_now(&self) -> MutexGuard<'_, BTreeMap<MailboxName, Rest>> {
@@ -213,7 +211,7 @@ impl Executor {
         (name, mailbox): (&MailboxName, &ServedMailbox),
         generation: u64,
     ) -> Result<Footing, JournalError> {
-        let Some(desk) = self.leases.desks.get(name) else { return Ok(Footing::Resting) };
+        let desk = Arc::clone(self.leases.desks().entry(name.clone()).or_default());
         let mut desk = desk.lock().await;
         if self.leases.resting_now().contains_key(name) {
             return Ok(Footing::Resting);
@@ -371,7 +369,8 @@ impl Executor {
     pub(super) async fn give_back(&self) -> Result<(), JournalError> {
         let given_back = self.lease_until(self.clock.now().as_millisecond()).await?;
         let text = serde_json::to_string(&given_back).unwrap_or_default();
-        for (name, desk) in &self.leases.desks {
+        let desks = self.leases.desks().clone();
+        for (name, desk) in &desks {
             let mut desk = desk.lock().await;
             let (Hold::Held { lease, since, .. }, Some(mailbox)) = (std::mem::take(&mut desk.hold), self.mailboxes.get(name))
             else {

@@ -17,7 +17,7 @@ mod prepare;
 mod schedule;
 mod verify;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,10 +32,11 @@ pub use patience::Patience;
 use crate::clock::{Clock, JumpWatch};
 use crate::endpoints::Endpoints;
 use crate::graph;
-use crate::ids::{MailboxName, RuleSetHash};
+use crate::ids::RuleSetHash;
 use crate::journal::{Brake, InstanceKey, Journal, JournalError, Row};
 use crate::mail::Content;
 use crate::parsing::{Parser, Unparsed};
+use crate::roster::Roster;
 use crate::templates::Templates;
 
 /// Messages worked on at the same time.
@@ -93,7 +94,7 @@ pub struct ReplyBudget {
 /// Carries out plans.
 pub struct Executor {
     journal: Journal,
-    mailboxes: BTreeMap<MailboxName, ServedMailbox>,
+    mailboxes: Roster<ServedMailbox>,
     endpoints: std::sync::Arc<Endpoints>,
     key: InstanceKey,
     clock: Clock,
@@ -111,14 +112,14 @@ impl Executor {
     /// An executor for these mailboxes and endpoints.
     pub fn new(
         journal: Journal,
-        mailboxes: BTreeMap<MailboxName, ServedMailbox>,
+        mailboxes: Roster<ServedMailbox>,
         endpoints: std::sync::Arc<Endpoints>,
         (key, machine): (InstanceKey, Machine),
         (clock, patience): (Clock, Patience),
         (parser, trouble): (Parser, LeaseTrouble),
     ) -> Self {
         let (templates, held) = (Mutex::default(), Mutex::default());
-        let leases = lease::Leases::new(mailboxes.keys().cloned(), (&key, machine), clock.clone(), trouble);
+        let leases = lease::Leases::new((&key, machine), clock.clone(), trouble);
         let (generation, jump) = (AtomicU64::new(0), Mutex::new(JumpWatch::new(&clock)));
         Self { journal, mailboxes, endpoints, key, clock, patience, templates, held, parser, leases, generation, jump }
     }

@@ -81,6 +81,22 @@ impl Mailbox {
         }
     }
 
+    /// A message that the service named, as a listing of the folder would show it; `None` when it is not in the folder any more.
+    pub async fn arrived(
+        &self,
+        id: &MessageId,
+        (folder, folder_path): (&FolderId, &str),
+    ) -> Result<Option<Envelope>, GraphError> {
+        let call = self.read(ENVELOPE, &["messages", id.as_str()])?.query(&[("$select", ENVELOPE_SELECT)]);
+        let found: WireMessage = match self.make(&call).await {
+            Ok(answer) => self.json(&answer)?,
+            Err(error) if error.is_gone() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let is_here = found.parent_folder_id.as_deref() == Some(folder.as_str());
+        Ok(is_here.then(|| found.into_envelope(folder_path)))
+    }
+
     async fn sort(&self, entries: Vec<WireMessage>, folder_path: &str) -> Result<(Vec<Envelope>, Vec<MessageId>), GraphError> {
         if entries.len() > ENTRIES_MAX {
             return Err(self.error(ErrorKind::BadAnswer, Verdict::Never, DELTA, "the page holds more than 2,000 entries"));

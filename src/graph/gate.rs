@@ -1,67 +1,157 @@
-//! The gate of one mailbox: how many calls at once, and until when none.
+//! The gate of one mailbox: how many calls at once, how many in ten minutes, and until when none.
 //!
-//! Exchange lets an application make four calls at a time against one mailbox and counts calls made while throttled, so
-//! that waiting out `Retry-After` is the fastest way on (Graph, "throttling limits").
+//! Exchange lets an application make four calls at a time against one mailbox and 10,000 in ten minutes, and counts calls made while
+//! throttled, so that waiting is the fastest way on (Graph, "throttling limits").
 
-use std::sync::Mutex;
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 
 /// Calls to one mailbox at the same time.
 pub(super) const CALLS_MAX: usize = 4;
+/// Calls to one mailbox in [`WINDOW`] that Exchange takes from an application.
+pub const REQUESTS_MAX: u32 = 10_000;
+/// The time over which Exchange counts calls.
+const WINDOW: Duration = Duration::from_mins(10);
+/// What is counted together: a part of the window.
+const SLOT: Duration = Duration::from_secs(10);
 /// How often a call looks again after the mailbox was closed anew while it waited.
 const LOOKS_MAX: usize = 8;
 
 /// Lets calls to one mailbox through.
 #[derive(Debug)]
 pub(super) struct Gate {
+    clock: Clock,
     permits: Semaphore,
     closed_until: Mutex<Option<Timestamp>>,
+    spent: Mutex<Spent>,
+}
+
+/// Why a call cannot be made for so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Closed {
+    /// The service asked for it.
+    Asked(Duration),
+    /// The mailbox's budget is spent.
+    Spent(Duration),
+}
+
+/// The calls of the last ten minutes.
+#[derive(Debug)]
+struct Spent {
+    since: Stopwatch,
+    /// Calls by the number of their slot, oldest first.
+    slots: VecDeque<(u64, u32)>,
+    budget: u32,
+}
+
+/// How much of a mailbox's budget is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spending {
+    /// Calls in the last ten minutes.
+    pub calls: u32,
+    /// Calls that may be made in ten minutes.
+    pub budget: u32,
+}
+
+impl Spending {
+    /// Percent of the budget.
+    pub fn percent(self) -> u32 {
+        self.calls.saturating_mul(100) / self.budget.max(1)
+    }
+}
+
+impl Spent {
+    fn forget_old(&mut self) {
+        let first = (self.since.elapsed().as_secs() / SLOT.as_secs()).saturating_sub(WINDOW.as_secs() / SLOT.as_secs());
+        while self.slots.front().is_some_and(|(slot, _)| *slot < first) {
+            self.slots.pop_front();
+        }
+    }
+
+    fn calls(&mut self) -> u32 {
+        self.forget_old();
+        self.slots.iter().map(|(_, calls)| calls).sum()
+    }
+
+    fn add(&mut self) {
+        let slot = self.since.elapsed().as_secs() / SLOT.as_secs();
+        match self.slots.back_mut() {
+            Some((last, calls)) if *last == slot => *calls += 1,
+            _ => self.slots.push_back((slot, 1)),
+        }
+    }
+
+    /// How long until a call is free again, when all are used.
+    fn wait(&mut self) -> Option<Duration> {
+        if self.calls() < self.budget {
+            return None;
+        }
+        let (oldest, _) = self.slots.front()?;
+        let free = SLOT.saturating_mul(u32::try_from(oldest + 1).unwrap_or(u32::MAX)).saturating_add(WINDOW);
+        Some(free.saturating_sub(self.since.elapsed()).max(Duration::from_millis(1)))
+    }
 }
 
 impl Gate {
-    pub fn new() -> Self {
-        Self { permits: Semaphore::new(CALLS_MAX), closed_until: Mutex::new(None) }
+    pub fn new(clock: Clock, budget: u32) -> Self {
+        let spent = Mutex::new(Spent { since: clock.stopwatch(), slots: VecDeque::new(), budget });
+        Self { clock, permits: Semaphore::new(CALLS_MAX), closed_until: Mutex::new(None), spent }
     }
 
     /// Keeps the mailbox closed for `span` from now; an earlier, longer closure stays.
-    pub fn close(&self, clock: &Clock, span: Duration) {
-        let until = clock.now().saturating_add(jiff::SignedDuration::try_from(span).unwrap_or(jiff::SignedDuration::MAX));
+    pub fn close(&self, span: Duration) {
+        let until = self.clock.now().saturating_add(jiff::SignedDuration::try_from(span).unwrap_or(jiff::SignedDuration::MAX));
         let Ok(until) = until else { return };
-        let mut closed = self.closed_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut closed = self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
         *closed = Some(closed.map_or(until, |earlier| earlier.max(until)));
+    }
+
+    /// How much of the budget is used.
+    pub fn spending(&self) -> Spending {
+        let mut spent = self.spent();
+        Spending { calls: spent.calls(), budget: spent.budget }
     }
 
     /// Waits for a place, at most `limit` for the mailbox to open.
     ///
     /// # Errors
     /// How long the mailbox stays closed, when that is longer than `limit`.
-    pub async fn enter(&self, clock: &Clock, limit: Duration) -> Result<Option<SemaphorePermit<'_>>, Duration> {
-        let waited = clock.stopwatch();
+    pub async fn enter(&self, limit: Duration) -> Result<Option<SemaphorePermit<'_>>, Closed> {
+        let waited = self.clock.stopwatch();
         for _ in 0..LOOKS_MAX {
             // Waits without a place, so that a closed mailbox does not hold four callers at the door of an open one.
-            if let Some(wait) = self.closed_for(clock) {
+            if let Some(closed) = self.closed() {
+                let (Closed::Asked(wait) | Closed::Spent(wait)) = closed;
                 if wait > limit.saturating_sub(waited.elapsed()) {
-                    return Err(wait);
+                    return Err(closed);
                 }
-                clock.sleep(wait).await;
+                self.clock.sleep(wait).await;
             }
             // The semaphore is never closed: `None` cannot happen and would only let the call through.
             let permit = self.permits.acquire().await.ok();
-            if self.closed_for(clock).is_none() {
+            if self.closed().is_none() {
+                self.spent().add();
                 return Ok(permit);
             }
         }
-        Err(self.closed_for(clock).unwrap_or_default())
+        Err(self.closed().unwrap_or(Closed::Asked(Duration::ZERO)))
     }
 
-    fn closed_for(&self, clock: &Clock) -> Option<Duration> {
-        let until = (*self.closed_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner))?;
-        Duration::try_from(until.duration_since(clock.now())).ok().filter(|left| !left.is_zero())
+    fn closed(&self) -> Option<Closed> {
+        let until = *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = until.and_then(|until| Duration::try_from(until.duration_since(self.clock.now())).ok());
+        let asked = asked.filter(|left| !left.is_zero()).map(Closed::Asked);
+        asked.or_else(|| self.spent().wait().map(Closed::Spent))
+    }
+
+    fn spent(&self) -> MutexGuard<'_, Spent> {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,31 +164,48 @@ mod tests {
     #[tokio::test]
     async fn a_closed_mailbox_waits_as_long_as_it_was_told() {
         let clock = Clock::by_hand(Timestamp::UNIX_EPOCH);
-        let gate = Gate::new();
-        gate.close(&clock, Duration::from_secs(10));
-        gate.close(&clock, Duration::from_secs(3));
-        assert!(gate.enter(&clock, LIMIT).await.is_ok());
+        let gate = Gate::new(clock.clone(), REQUESTS_MAX);
+        gate.close(Duration::from_secs(10));
+        gate.close(Duration::from_secs(3));
+        assert!(gate.enter(LIMIT).await.is_ok());
         assert_eq!(clock.now().as_second(), 10);
     }
 
     #[tokio::test]
     async fn a_wait_beyond_the_limit_is_told_instead() {
         let clock = Clock::by_hand(Timestamp::UNIX_EPOCH);
-        let gate = Gate::new();
-        gate.close(&clock, Duration::from_mins(1));
-        assert_eq!(gate.enter(&clock, LIMIT).await.err(), Some(Duration::from_mins(1)));
+        let gate = Gate::new(clock.clone(), REQUESTS_MAX);
+        gate.close(Duration::from_mins(1));
+        assert_eq!(gate.enter(LIMIT).await.err(), Some(Closed::Asked(Duration::from_mins(1))));
         assert_eq!(clock.now().as_second(), 0);
     }
 
     #[tokio::test]
     async fn four_calls_fit_through_and_no_fifth() {
-        let (clock, gate) = (Clock::by_hand(Timestamp::UNIX_EPOCH), Gate::new());
+        let gate = Gate::new(Clock::by_hand(Timestamp::UNIX_EPOCH), REQUESTS_MAX);
         let mut inside = Vec::new();
         for _ in 0..CALLS_MAX {
-            inside.push(gate.enter(&clock, LIMIT).await);
+            inside.push(gate.enter(LIMIT).await);
         }
         assert_eq!(gate.permits.available_permits(), 0);
         inside.pop();
         assert_eq!(gate.permits.available_permits(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_spent_budget_is_waited_for_and_comes_back_as_the_calls_grow_old() {
+        let clock = Clock::by_hand(Timestamp::UNIX_EPOCH);
+        let gate = Gate::new(clock.clone(), 3);
+        for _ in 0..3 {
+            drop(gate.enter(LIMIT).await);
+            clock.advance(Duration::from_secs(60));
+        }
+        assert_eq!((gate.spending(), gate.spending().percent()), (Spending { calls: 3, budget: 3 }, 100));
+        // The first call was made in the first ten seconds: it counts until 610 s.
+        assert_eq!(gate.enter(LIMIT).await.err(), Some(Closed::Spent(Duration::from_secs(430))));
+        assert!(gate.enter(Duration::from_mins(8)).await.is_ok());
+        assert_eq!((clock.now().as_second(), gate.spending().calls), (610, 3));
+        clock.advance(Duration::from_mins(20));
+        assert_eq!(gate.spending().calls, 0);
     }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::error::{ErrorKind, GraphError};
 use super::expiry::Expiry;
 use super::folders::FolderCache;
-use super::gate::Gate;
+use super::gate::{Gate, Spending};
 use super::request::{Answer, Call, Effect, JSON_MAX, OpenCall};
 use super::settings::{Changes, GraphSettings};
 use super::sign_in::token_url;
@@ -81,12 +81,18 @@ pub struct Mailbox {
 impl Mailbox {
     fn new(transport: Arc<Transport>, address: &str) -> Self {
         let folders = Arc::new(FolderCache::new(transport.clock().clone()));
-        Self { transport, address: address.into(), gate: Arc::new(Gate::new()), folders }
+        let gate = Arc::new(transport.gate());
+        Self { transport, address: address.into(), gate, folders }
     }
 
     /// The address it was asked for by.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// How much of its budget of calls is used.
+    pub fn spending(&self) -> Spending {
+        self.gate.spending()
     }
 
     /// A call that changes nothing; `path` is what follows the mailbox.

@@ -1,6 +1,7 @@
 //! What the engine must know to reach a tenant.
 
 use std::net::Ipv4Addr;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -26,6 +27,10 @@ pub struct GraphSettings {
     pub changes: Changes,
     /// Limit of one call, and as long again for a mailbox that is closed; a message's content may take four times as long.
     pub timeout: Duration,
+    /// Calls to one mailbox in ten minutes.
+    pub requests_max: u32,
+    /// Calls to all mailboxes together at the same time; `None` for as many as there are.
+    pub concurrent_max: Option<NonZeroUsize>,
 }
 
 /// How it is found out what changed in a folder.

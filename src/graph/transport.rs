@@ -7,11 +7,12 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Method, Response, Url};
 use serde_json::Value;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::error::{ErrorKind, GraphError};
-use super::gate::Gate;
+use super::gate::{Closed, Gate};
 use super::request::{Answer, Call, Effect, OpenCall, RequestIds, refusal};
 use super::settings::{Changes, GraphSettings};
 use super::token::{Token, Tokens};
@@ -34,7 +35,13 @@ pub(super) struct Transport {
     timeout: Duration,
     ids: RequestIds,
     changes: Changes,
+    /// Calls of the whole application at the same time, if they are limited.
+    application: Option<Semaphore>,
+    requests_max: u32,
 }
+
+/// Given back when the call has ended.
+type Places<'a> = (Option<SemaphorePermit<'a>>, Option<SemaphorePermit<'a>>);
 
 /// Why an answer's body could not be read.
 pub(super) enum ReadFailure {
@@ -59,11 +66,26 @@ impl Transport {
         let [base, login] = settings.urls()?;
         let http = client(&base, &login)?;
         let tokens = Tokens::new(settings, [&login, &base], http.clone(), clock.clone())?;
-        Ok(Self { http, base, tokens, clock, timeout: settings.timeout, ids: RequestIds::new(), changes: settings.changes })
+        Ok(Self {
+            http,
+            base,
+            tokens,
+            clock,
+            timeout: settings.timeout,
+            ids: RequestIds::new(),
+            changes: settings.changes,
+            application: settings.concurrent_max.map(|max| Semaphore::new(max.get())),
+            requests_max: settings.requests_max,
+        })
     }
 
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// The gate of one more mailbox.
+    pub fn gate(&self) -> Gate {
+        Gate::new(self.clock.clone(), self.requests_max)
     }
 
     pub fn changes(&self) -> Changes {
@@ -120,7 +142,7 @@ impl Transport {
         let effect = if body.is_some() { Effect::Repeatable } else { Effect::Read };
         let name = call.name;
         let attempt = async {
-            let _place = gate.enter(&self.clock, call.timeout).await.map_err(|wait| closed(name, wait))?;
+            let _place = self.place(gate, (name, call.timeout)).await?;
             let broken = |error| GraphError::transport(name, effect, error);
             let request = self.http.request(call.method, call.url).timeout(call.timeout).headers(call.headers);
             let mut response = request.body(body.unwrap_or_default()).send().await.map_err(broken)?;
@@ -140,12 +162,31 @@ impl Transport {
         self.enter(gate, call).instrument(span).await.map_err(|error| error.of(Some(mailbox)))
     }
 
+    /// A place at the mailbox's gate, then one of the application's: who waits for his own mailbox keeps nobody else from theirs.
+    async fn place<'a>(&'a self, gate: &'a Gate, (call, limit): (&'static str, Duration)) -> Result<Places<'a>, GraphError> {
+        let mailbox = gate.enter(limit).await.map_err(|closed| {
+            let (wait, told) = match closed {
+                Closed::Asked(wait) => (wait, format!("the mailbox is closed for {} s more, as Graph asked", wait.as_secs())),
+                Closed::Spent(wait) => {
+                    (wait, format!("the mailbox's calls of ten minutes are used up, for {} s more", wait.as_secs()))
+                }
+            };
+            GraphError::new(ErrorKind::Throttled, Verdict::RetryAfter(wait), call, &told)
+        })?;
+        // First come, first served; no mailbox waits here with more than its four.
+        let application = match &self.application {
+            Some(places) => places.acquire().await.ok(),
+            None => None,
+        };
+        Ok((mailbox, application))
+    }
+
     async fn enter(&self, gate: &Gate, call: &Call) -> Result<Answer, GraphError> {
         if !self.is_ours(&call.url) {
             let link = format!("{}://{} is not the configured service", call.url.scheme(), call.url.authority());
             return Err(GraphError::new(ErrorKind::ForeignLink, Verdict::Never, call.name, &link));
         }
-        let _place = gate.enter(&self.clock, call.timeout).await.map_err(|wait| closed(call.name, wait))?;
+        let _place = self.place(gate, (call.name, call.timeout)).await?;
         let token = self.tokens.current().await?;
         match self.attempt(gate, call, &token).await {
             // Refused before anything happened: the same call may go out under a fresh token, once.
@@ -174,7 +215,7 @@ impl Transport {
             let wait = told.retry_after.filter(|_| matches!(told.status, 429 | 503 | 504));
             let quota_spent = told.code.as_deref() == Some("ErrorExceededMessageLimit");
             if let Some(wait) = wait.filter(|_| !quota_spent) {
-                gate.close(&self.clock, wait);
+                gate.close(wait);
             }
             return Err(Failed { error: GraphError::refused(call.name, call.effect, &told), claims: told.claims });
         }
@@ -211,11 +252,6 @@ impl Transport {
             None => request,
         }
     }
-}
-
-fn closed(call: &'static str, wait: Duration) -> GraphError {
-    let told = format!("the mailbox is closed for {} s more, as Graph asked", wait.as_secs());
-    GraphError::new(ErrorKind::Throttled, Verdict::RetryAfter(wait), call, &told)
 }
 
 /// The HTTP client: our TLS, no redirects, no proxy from the environment, no repeats of its own.

@@ -45,6 +45,8 @@ pub(super) struct WireFolder {
     #[serde(default)]
     pub display_name: Option<String>,
     #[serde(default)]
+    pub child_folder_count: Option<u32>,
+    #[serde(default)]
     pub single_value_extended_properties: Option<Vec<WireProperty>>,
 }
 

@@ -27,8 +27,8 @@ pub struct Auditor {
     pub graph: graph::Mailbox,
     /// What its messages are taken in as: the mailbox and the first of its folders.
     pub arrival: Arrival,
-    /// Pause between the rounds of its folders.
-    pub poll: Duration,
+    /// What has come within this time is the next round's to show.
+    pub settle: Duration,
     /// Pause between audits.
     pub every: Duration,
     /// Where arrivals are written.
@@ -56,13 +56,13 @@ impl Auditor {
             pause = match self.audit(&stop).await {
                 Ok(()) => {
                     failures = 0;
-                    self.health.audited(&self.arrival.mailbox, None);
+                    self.health.set_mailbox(&self.arrival.mailbox, |health| health.audit = None);
                     self.every
                 }
                 Err(trouble) => {
                     let what = trouble.unless_passing()?.to_string();
                     tracing::warn!(mailbox = %self.arrival.mailbox, failures, what, "an audit failed and is repeated");
-                    self.health.audited(&self.arrival.mailbox, Some(what));
+                    self.health.set_mailbox(&self.arrival.mailbox, |health| health.audit = Some(what));
                     failures += 1;
                     trouble::pause(failures).min(self.every)
                 }
@@ -74,8 +74,7 @@ impl Auditor {
     /// Everything since the last audit, stretch by stretch.
     async fn audit(&self, stop: &watch::Receiver<bool>) -> Result<(), Trouble> {
         let now = self.clock.now();
-        // What has only just come is the next round's to show.
-        let settled = now.checked_sub(self.poll.min(self.every)).unwrap_or(now);
+        let settled = now.checked_sub(self.settle.min(self.every)).unwrap_or(now);
         let mut until = self.journal.audited_until(&self.arrival.mailbox, now).await?;
         while until < settled && !*stop.borrow() {
             let end = until.checked_add(STRETCH_MAX).unwrap_or(settled).min(settled);

@@ -1,7 +1,7 @@
 //! What the service tells us without being asked: that something arrived, and how our subscriptions are.
 //!
-//! Nothing told is believed beyond "look now": who says the secret of a subscription wakes its folder's round, and nobody else does
-//! anything. Answered before anything is written.
+//! Nothing told is believed beyond "look now", or "look at this message": who says the secret of a subscription wakes its folder's
+//! follower, and nobody else does anything. Answered before anything is written.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,10 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Deserialize;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
+use super::nudge::Nudge;
+use crate::ids::MessageId;
 use crate::outgoing::same_secret;
 
 /// Items of one notification; the service sends a few.
 const ITEMS_MAX: usize = 256;
+/// Longest id that is taken; Exchange's have up to some 200 bytes.
+const ID_MAX: usize = 2_000;
 /// Notifications that are read at the same time.
 const AT_ONCE: usize = 64;
 
@@ -32,22 +36,6 @@ struct Ear {
     secret: String,
     arrivals: Nudge,
     lifecycle: Lifecycle,
-}
-
-/// Wakes a follower before its time. A nudge that comes while it works is not forgotten.
-#[derive(Clone, Default)]
-pub struct Nudge(Arc<Notify>);
-
-impl Nudge {
-    /// Something may have changed: look now.
-    pub fn now(&self) {
-        self.0.notify_one();
-    }
-
-    /// Waits for the next one.
-    pub(super) async fn comes(&self) {
-        self.0.notified().await;
-    }
 }
 
 /// What the service said of a subscription itself. Whatever it was, the subscription is looked at.
@@ -89,6 +77,13 @@ struct Item {
     client_state: Option<String>,
     #[serde(default)]
     lifecycle_event: Option<String>,
+    #[serde(default)]
+    resource_data: Option<ResourceData>,
+}
+
+#[derive(Deserialize)]
+struct ResourceData {
+    id: Option<String>,
 }
 
 /// What becomes of a notification.
@@ -121,15 +116,17 @@ impl Hooks {
             return Heard::TooLarge;
         }
         let subscriptions = self.subscriptions();
-        for Item { subscription_id, client_state, lifecycle_event } in value {
+        for Item { subscription_id, client_state, lifecycle_event, resource_data } in value {
             let Some(ear) = subscriptions.get(&subscription_id) else { continue };
             if !same_secret(&ear.secret, client_state.as_deref().unwrap_or_default()) {
                 continue;
             }
-            match lifecycle_event.as_deref() {
-                Some(event @ ("reauthorizationRequired" | "subscriptionRemoved")) => ear.lifecycle.say(event),
-                // An arrival, `missed`, or whatever a later service says of a subscription: looking harms nothing.
-                _ => ear.arrivals.now(),
+            let named = resource_data.and_then(|data| data.id).filter(|id| (1..=ID_MAX).contains(&id.len()));
+            match (lifecycle_event.as_deref(), named) {
+                (Some(event @ ("reauthorizationRequired" | "subscriptionRemoved")), _) => ear.lifecycle.say(event),
+                (None, Some(id)) => ear.arrivals.name(MessageId::new(id)),
+                // `missed`, or whatever a later service says of a subscription: looking harms nothing.
+                _ => ear.arrivals.look(),
             }
         }
         Heard::Taken
@@ -158,7 +155,7 @@ mod tests {
     }
 
     async fn is_woken(nudge: &Nudge) -> bool {
-        tokio::time::timeout(std::time::Duration::ZERO, nudge.comes()).await.is_ok()
+        tokio::time::timeout(std::time::Duration::ZERO, nudge.to_look()).await.is_ok()
     }
 
     #[tokio::test]
@@ -182,6 +179,11 @@ mod tests {
         assert!(!lifecycle.asks());
         told(&[item("1", "a secret", r#","lifecycleEvent":"reauthorizationRequired""#)]);
         assert!(lifecycle.asks());
+        told(&[
+            item("1", "a secret", r#","resourceData":{"id":"AAk=","@odata.type":"x"}"#),
+            item("1", "a secret", r#","resourceData":{"id":"AAk="}"#),
+        ]);
+        assert_eq!((nudge.named().await, is_woken(&nudge).await), (vec![MessageId::new("AAk=")], false));
         hooks.forget("1");
         assert_eq!((told(&[item("1", "a secret", "")]), is_woken(&nudge).await), (Heard::Taken, false));
     }

@@ -1,202 +1,207 @@
-//! Follows the watched folders: what arrived goes into the journal, together with how far we have looked.
+//! Follows a mailbox: what arrived in its folders goes into the journal, together with how far we have looked.
 //!
-//! Owns the polling and the health of each folder. Never decides, never changes a mailbox.
+//! Owns the polling, the subscriptions, the audits and the health of each folder. Never decides, never changes a mailbox.
 
 mod audit;
+mod folders;
+mod follower;
+mod health;
 mod hooks;
+mod nudge;
+mod pace;
 mod subscriber;
 mod trouble;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use audit::Auditor;
-pub use hooks::{Heard, Hooks, Nudge};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
-pub use subscriber::Subscriber;
 use tokio::sync::watch;
 
+use audit::Auditor;
+pub use follower::Follower;
+pub use health::{FolderHealth, Health, MailboxHealth};
+pub use hooks::{Heard, Hooks};
+pub use nudge::Nudge;
+pub use pace::Polling;
+use subscriber::Subscriber;
+
 use crate::clock::Clock;
-use crate::graph::{self, ErrorKind};
+use crate::graph;
 use crate::ids::MailboxName;
-use crate::journal::{Arrival, Journal, JournalError};
-use crate::verdict::Verdict;
-use trouble::Trouble;
+use crate::journal::{Arrival, InstanceKey, Journal, JournalError};
 
-/// The least time between two rounds of a folder.
-const DISTANCE: Duration = Duration::from_secs(2);
-/// Pages in one round; a round that brings more goes on with the next.
-const PAGES_MAX: usize = 1_000;
+/// How often it is looked whether there are folders more, or fewer, that a wildcard means.
+const FOLDERS_EVERY: Duration = Duration::from_mins(5);
 
-/// Follows one folder of one mailbox.
-pub struct Follower {
+/// Follows one mailbox.
+pub struct Intake {
+    /// Its name.
+    pub mailbox: MailboxName,
     /// The mailbox in Graph.
     pub graph: graph::Mailbox,
-    /// What is followed.
-    pub arrival: Arrival,
+    /// Its folders, as paths that may hold wildcards; at least one.
+    pub folders: Vec<String>,
     /// What came before is none of our business.
     pub from: Timestamp,
-    /// Pause between rounds.
-    pub poll: Duration,
+    /// How often its folders are looked at.
+    pub polling: Polling,
+    /// Pause between audits.
+    pub audit_every: Duration,
+    /// Where the service tells of arrivals, if it is to.
+    pub notifications: Option<Notifications>,
     /// Where arrivals are written.
     pub journal: Journal,
     /// The time.
     pub clock: Clock,
-    /// Where the folder's health is shown.
+    /// Where it is shown.
     pub health: Health,
 }
 
-/// How the folders are doing. Clones show the same.
-#[derive(Clone, Default)]
-pub struct Health(Arc<Mutex<Healths>>);
-
-#[derive(Default)]
-struct Healths {
-    folders: BTreeMap<(MailboxName, String), FolderHealth>,
-    /// How the subscriptions to the folders are: when each ends, or what is wrong.
-    subscriptions: BTreeMap<(MailboxName, String), Result<Timestamp, String>>,
-    /// What is wrong with the audits of a mailbox.
-    audits: BTreeMap<MailboxName, Option<String>>,
+/// Where the service tells of arrivals.
+#[derive(Clone)]
+pub struct Notifications {
+    /// An address that leads to the hooks.
+    pub url: String,
+    /// Whom the service's word reaches.
+    pub hooks: Hooks,
+    /// Secrets follow from it.
+    pub key: InstanceKey,
 }
 
-/// How one folder is doing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FolderHealth {
-    /// When the last round succeeded.
-    pub last_round: Option<Timestamp>,
-    /// What is wrong since then.
-    pub trouble: Option<String>,
+/// The folders that are followed now: those that are named, and what the patterns mean.
+///
+/// # Errors
+/// The folders could not be listed, in words.
+pub async fn followed_folders(mailbox: &graph::Mailbox, written: &[String]) -> Result<Vec<String>, String> {
+    folders::followed(mailbox, written).await.map_err(|trouble| trouble.to_string())
 }
 
-impl Health {
-    /// All folders with how they are doing.
-    pub fn folders(&self) -> Vec<(MailboxName, String, FolderHealth)> {
-        self.healths()
-            .folders
-            .iter()
-            .map(|((mailbox, folder), health)| (mailbox.clone(), folder.clone(), health.clone()))
-            .collect()
-    }
-
-    /// The mailboxes whose folders are followed.
-    pub fn mailboxes(&self) -> BTreeSet<MailboxName> {
-        self.healths().folders.keys().map(|(mailbox, _)| mailbox.clone()).collect()
-    }
-
-    /// What is wrong with the audit of a mailbox, if its last one failed.
-    pub fn audit_trouble(&self, mailbox: &MailboxName) -> Option<String> {
-        self.healths().audits.get(mailbox).cloned().flatten()
-    }
-
-    /// When the subscription to a folder ends, or why there is none; `None` where none is wanted.
-    pub fn subscription(&self, mailbox: &MailboxName, folder: &str) -> Option<Result<Timestamp, String>> {
-        self.healths().subscriptions.get(&(mailbox.clone(), folder.to_owned())).cloned()
-    }
-
-    fn subscribed(&self, arrival: &Arrival, subscription: Result<Timestamp, String>) {
-        self.healths().subscriptions.insert((arrival.mailbox.clone(), arrival.folder.clone()), subscription);
-    }
-
-    fn audited(&self, mailbox: &MailboxName, trouble: Option<String>) {
-        self.healths().audits.insert(mailbox.clone(), trouble);
-    }
-
-    fn healths(&self) -> MutexGuard<'_, Healths> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn shows(&self, arrival: &Arrival, trouble: &str) -> bool {
-        let healths = self.healths();
-        let health = healths.folders.get(&(arrival.mailbox.clone(), arrival.folder.clone()));
-        health.is_some_and(|health| health.trouble.as_deref() == Some(trouble))
-    }
-
-    fn set(&self, arrival: &Arrival, change: impl FnOnce(&mut FolderHealth)) {
-        change(self.healths().folders.entry((arrival.mailbox.clone(), arrival.folder.clone())).or_default());
-    }
-}
-
-impl Follower {
-    /// Follows until `stop` says so.
+impl Intake {
+    /// Follows until `stop` says so. Subscriptions stay: the next start goes on with them.
     ///
     /// # Errors
     /// The journal failed for good.
-    pub async fn run(&self, nudge: &Nudge, mut stop: watch::Receiver<bool>) -> Result<(), JournalError> {
+    pub async fn run(&self, stop: watch::Receiver<bool>) -> Result<(), JournalError> {
+        let auditor = Auditor {
+            graph: self.graph.clone(),
+            arrival: self.arrival(self.folders.first().map_or("Inbox", String::as_str)),
+            settle: self.polling.slow(),
+            every: self.audit_every,
+            journal: self.journal.clone(),
+            clock: self.clock.clone(),
+            health: self.health.clone(),
+        };
+        self.health.set_mailbox(&self.mailbox, |_| {});
+        let ended = tokio::try_join!(self.follow_folders(stop.clone()), auditor.run(stop)).map(drop);
+        self.health.forget_mailbox(&self.mailbox);
+        ended
+    }
+
+    /// Ends the subscriptions to its folders, as far as the service can be reached: the others run out by themselves.
+    ///
+    /// # Errors
+    /// The journal failed for good.
+    pub async fn end_subscriptions(&self) -> Result<(), JournalError> {
+        for (folder, held) in self.journal.subscriptions(&self.mailbox).await? {
+            match self.graph.unsubscribe(&held.id).await {
+                Ok(()) => self.journal.keep_subscription(&self.arrival(&folder), None).await?,
+                Err(error) => {
+                    tracing::info!(mailbox = %self.mailbox, folder, %error, "a subscription was not ended; it runs out by itself");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn arrival(&self, folder: &str) -> Arrival {
+        Arrival { mailbox: self.mailbox.clone(), folder: folder.to_owned() }
+    }
+
+    /// Follows each folder on a lane of its own, and looks from time to time which folders there are.
+    async fn follow_folders(&self, mut stop: watch::Receiver<bool>) -> Result<(), JournalError> {
+        let mut lanes = FuturesUnordered::new();
+        let mut followed: BTreeMap<String, watch::Sender<bool>> = BTreeMap::new();
         let mut failures = 0;
-        self.health.set(&self.arrival, |_| {});
         while !*stop.borrow() {
-            let pause = match self.round(&stop).await {
-                Ok(()) => {
+            let pause = match folders::followed(&self.graph, &self.folders).await {
+                Ok(folders) => {
                     failures = 0;
-                    let now = self.clock.now();
-                    self.health.set(&self.arrival, |health| *health = FolderHealth { last_round: Some(now), trouble: None });
-                    self.poll
+                    self.health.set_mailbox(&self.mailbox, |health| health.folders = None);
+                    // A lane that is told to leave is gone from the map when it has ended.
+                    for (_, leave) in followed.iter().filter(|(folder, _)| !folders.contains(folder)) {
+                        leave.send_replace(true);
+                    }
+                    for folder in folders {
+                        if !followed.contains_key(&folder) {
+                            let (leave, left) = watch::channel(false);
+                            lanes.push(self.lane(folder.clone(), left));
+                            followed.insert(folder, leave);
+                        }
+                    }
+                    FOLDERS_EVERY
                 }
                 Err(trouble) => {
+                    let what = trouble.unless_passing()?.to_string();
+                    tracing::warn!(mailbox = %self.mailbox, what, "the folders could not be listed; those that are known are followed");
+                    self.health.set_mailbox(&self.mailbox, |health| health.folders = Some(what));
                     failures += 1;
-                    self.tell(&trouble.unless_passing()?, failures)
+                    trouble::pause(failures)
                 }
             };
-            // However often we are told, rounds keep their distance.
-            let since = self.clock.stopwatch();
             tokio::select! {
                 biased;
-                () = self.clock.sleep(pause) => {}
-                () = nudge.comes() => self.clock.sleep(DISTANCE.saturating_sub(since.elapsed()).min(pause)).await,
                 _ = stop.changed() => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Everything that changed since the cursor, page by page.
-    async fn round(&self, stop: &watch::Receiver<bool>) -> Result<(), Trouble> {
-        let folder =
-            self.graph.folder(&self.arrival.folder).await?.ok_or_else(|| Trouble::NoFolder(self.arrival.folder.clone()))?;
-        let mut cursor = self.journal.cursor(&self.arrival).await?;
-        for _ in 0..PAGES_MAX {
-            let page = match self.graph.delta_page(&folder, &self.arrival.folder, cursor.as_deref()).await {
-                Err(error) if error.kind == ErrorKind::CursorLost => {
-                    tracing::warn!(mailbox = %self.arrival.mailbox, folder = self.arrival.folder, %error,
-                        "the folder is read from its beginning; what is known is not run again");
-                    self.journal.drop_cursor(&self.arrival).await?;
-                    return Err(Trouble::Graph(error));
+                Some((folder, ended)) = lanes.next() => {
+                    ended?;
+                    followed.remove(&folder);
+                    self.journal.leave(&self.arrival(&folder)).await?;
                 }
-                other => other?,
-            };
-            let more = page.more;
-            // A draft is somebody's unfinished mail, not one that arrived.
-            let arrived = page.envelopes.into_iter().filter(|envelope| !envelope.is_draft).collect();
-            cursor = Some(page.next.clone());
-            let sighting = self.journal.record_page(&self.arrival, arrived, page.next, self.from).await?;
-            if sighting.new > 0 {
-                tracing::debug!(mailbox = %self.arrival.mailbox, folder = self.arrival.folder, new = sighting.new, "mail arrived");
+                () = self.clock.sleep(pause) => {}
             }
-            if !more || *stop.borrow() {
-                break;
-            }
+        }
+        for leave in followed.values() {
+            leave.send_replace(true);
+        }
+        while let Some((_, ended)) = lanes.next().await {
+            ended?;
         }
         Ok(())
     }
 
-    /// Shows and logs what is wrong, and says how long to wait.
-    fn tell(&self, trouble: &Trouble, failures: usize) -> Duration {
-        let what = trouble.to_string();
-        let asked = match trouble {
-            Trouble::Graph(error) if error.kind == ErrorKind::CursorLost => Some(Duration::ZERO),
-            Trouble::Graph(error) => match error.verdict() {
-                Verdict::RetryAfter(after) => Some(after),
-                _ => None,
-            },
-            Trouble::NoFolder(_) | Trouble::Journal(_) => None,
+    /// Follows one folder until it is to be left.
+    async fn lane(&self, folder: String, left: watch::Receiver<bool>) -> (String, Result<(), JournalError>) {
+        let arrival = self.arrival(&folder);
+        let nudge = Nudge::default();
+        let follower = Follower {
+            graph: self.graph.clone(),
+            arrival: arrival.clone(),
+            from: self.from,
+            polling: self.polling,
+            journal: self.journal.clone(),
+            clock: self.clock.clone(),
+            health: self.health.clone(),
         };
-        // The first failure, every new reason and then every tenth time: a night without network must not fill a disk.
-        let is_news = !self.health.shows(&self.arrival, &what);
-        if is_news || failures % 10 == 1 {
-            tracing::warn!(mailbox = %self.arrival.mailbox, folder = self.arrival.folder, failures, what, "a round failed and is repeated");
-        }
-        self.health.set(&self.arrival, |health| health.trouble = Some(what));
-        asked.unwrap_or(trouble::pause(failures)).max(Duration::from_millis(100))
+        let ended = match self.notifications.clone() {
+            None => follower.run(&nudge, left).await,
+            Some(Notifications { url, hooks, key }) => {
+                let subscriber = Subscriber {
+                    graph: self.graph.clone(),
+                    arrival: arrival.clone(),
+                    url,
+                    hooks,
+                    nudge: nudge.clone(),
+                    key,
+                    journal: self.journal.clone(),
+                    clock: self.clock.clone(),
+                    health: self.health.clone(),
+                };
+                tokio::try_join!(follower.run(&nudge, left.clone()), subscriber.run(left)).map(drop)
+            }
+        };
+        self.health.forget(&arrival);
+        (folder, ended)
     }
 }

@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::Health;
-use super::hooks::{Hooks, Lifecycle, Nudge};
+use super::hooks::{Hooks, Lifecycle};
+use super::nudge::Nudge;
 use super::trouble::{self, Trouble};
 use crate::clock::Clock;
 use crate::graph::{self, Subscription};
@@ -52,7 +53,7 @@ impl Subscriber {
             let pause = match self.keep(&lifecycle).await {
                 Ok(until) => {
                     failures = 0;
-                    self.health.subscribed(&self.arrival, Ok(until));
+                    self.health.set(&self.arrival, |health| health.subscription = Some(Ok(until)));
                     LOOK_EVERY.unsigned_abs()
                 }
                 Err(trouble) => {
@@ -62,7 +63,7 @@ impl Subscriber {
                         tracing::warn!(mailbox = %self.arrival.mailbox, folder = self.arrival.folder, what,
                             "no notifications for now; the folder is polled all the same");
                     }
-                    self.health.subscribed(&self.arrival, Err(what));
+                    self.health.set(&self.arrival, |health| health.subscription = Some(Err(what)));
                     trouble::pause(failures)
                 }
             };
@@ -123,7 +124,7 @@ impl Subscriber {
         self.hooks.listen(&made.id, &secret, &self.nudge, lifecycle);
         let held = HeldSubscription { id: made.id, secret, url: self.url.clone(), expires: made.expires };
         self.journal.keep_subscription(&self.arrival, Some(held)).await?;
-        self.nudge.now();
+        self.nudge.look();
         tracing::info!(mailbox = %self.arrival.mailbox, folder = self.arrival.folder, until = %made.expires, "the tenant tells of what arrives");
         Ok(made.expires)
     }

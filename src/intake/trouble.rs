@@ -16,6 +16,8 @@ pub(super) enum Trouble {
     Graph(#[from] GraphError),
     #[error("there is no folder `{0}`; make it or correct `folders`")]
     NoFolder(String),
+    #[error("`folders` means {0} folders, more than {1}; write a narrower pattern")]
+    TooManyFolders(usize, usize),
     #[error(transparent)]
     Journal(#[from] JournalError),
 }

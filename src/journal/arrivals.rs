@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::rows::{optional, tell, to_json};
 use super::{Journal, JournalError, Row, StepError};
-use crate::ids::MailboxName;
+use crate::ids::{MailboxName, MessageId};
 use crate::mail::Envelope;
 
 /// Where and what intake follows.
@@ -30,6 +30,17 @@ pub(super) enum Origin {
     Audit,
     /// An audit found it where a person had thrown it away.
     AuditOfDeleted,
+    /// A person wants old mail worked.
+    Backfill,
+}
+
+/// How far a round has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    /// The delta link behind the page.
+    pub next: String,
+    /// Calls to the mailbox in the last ten minutes.
+    pub calls: u32,
 }
 
 /// What a page brought.
@@ -65,28 +76,61 @@ impl Journal {
         &self,
         at: &Arrival,
         envelopes: Vec<Envelope>,
-        next: String,
+        Looked { next, calls }: Looked,
         from: Timestamp,
     ) -> Result<Sighting, JournalError> {
         let (at, now) = (at.clone(), self.now_ms());
         self.write(move |connection| {
-            let mut sighting = Sighting::default();
-            for envelope in &envelopes {
-                let is_old = envelope.received.is_some_and(|received| received < from);
-                let origin = if is_old { Origin::BeforeStart } else { Origin::Round };
-                if record_message(connection, &at, envelope, now, origin)? {
-                    sighting.new += 1;
-                } else {
-                    sighting.known += 1;
-                }
-            }
+            let sighting = record_messages(connection, &at, (&envelopes, from), now)?;
             connection
                 .prepare_cached(
-                    "INSERT INTO cursor (mailbox, folder, link, at) VALUES (?, ?, ?, ?)
-                     ON CONFLICT DO UPDATE SET link = excluded.link, at = excluded.at",
+                    "INSERT INTO cursor (mailbox, folder, link, at, calls) VALUES (?, ?, ?, ?, ?)
+                     ON CONFLICT DO UPDATE SET link = excluded.link, at = excluded.at, calls = excluded.calls, followed = 1",
                 )?
-                .execute(params![at.mailbox.as_str(), at.folder, next, now])?;
+                .execute(params![at.mailbox.as_str(), at.folder, next, now, calls])?;
             Ok(sighting)
+        })
+        .await
+    }
+
+    /// A folder is followed no more. Its cursor stays, for it may be again.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn leave(&self, at: &Arrival) -> Result<(), JournalError> {
+        let at = at.clone();
+        self.write(move |connection| {
+            let left = params![at.mailbox.as_str(), at.folder];
+            connection.execute("UPDATE cursor SET followed = 0 WHERE mailbox = ? AND folder = ?", left)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps messages that the service named; where the folder was looked at last stays as it is.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn record_named(&self, at: &Arrival, envelopes: Vec<Envelope>, from: Timestamp) -> Result<Sighting, JournalError> {
+        let (at, now) = (at.clone(), self.now_ms());
+        self.write(move |connection| record_messages(connection, &at, (&envelopes, from), now)).await
+    }
+
+    /// Those of the messages that were never seen in the mailbox.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn never_seen(&self, at: &Arrival, ids: Vec<MessageId>) -> Result<Vec<MessageId>, JournalError> {
+        let at = at.clone();
+        self.look(move |connection| {
+            let mut find = connection.prepare_cached("SELECT count(*) FROM message WHERE mailbox = ? AND graph_id = ?")?;
+            let mut unseen = Vec::new();
+            for id in ids {
+                if find.query_row(params![at.mailbox.as_str(), id.as_str()], |row| row.get::<_, i64>(0))? == 0 {
+                    unseen.push(id);
+                }
+            }
+            Ok(unseen)
         })
         .await
     }
@@ -103,6 +147,25 @@ impl Journal {
         })
         .await
     }
+}
+
+fn record_messages(
+    connection: &Connection,
+    at: &Arrival,
+    (envelopes, from): (&[Envelope], Timestamp),
+    now: i64,
+) -> Result<Sighting, StepError> {
+    let mut sighting = Sighting::default();
+    for envelope in envelopes {
+        let is_old = envelope.received.is_some_and(|received| received < from);
+        let origin = if is_old { Origin::BeforeStart } else { Origin::Round };
+        if record_message(connection, at, envelope, now, origin)? {
+            sighting.new += 1;
+        } else {
+            sighting.known += 1;
+        }
+    }
+    Ok(sighting)
 }
 
 /// Whether the message is new.
@@ -127,7 +190,7 @@ pub(super) fn record_message(
         (Some(_), _) => ("linked", None),
         (None, Origin::BeforeStart) => ("none", Some("it came before this mailbox was worked (`start`)")),
         (None, Origin::AuditOfDeleted) => ("gone", Some("a person deleted the message before it was seen")),
-        (None, Origin::Round | Origin::Audit) => ("seen", None),
+        (None, Origin::Round | Origin::Audit | Origin::Backfill) => ("seen", None),
     };
     let added = connection
         .prepare_cached(
@@ -158,8 +221,10 @@ pub(super) fn record_message(
     if let Some(first) = first {
         detail["same_as"] = json!(first);
     }
-    if matches!(origin, Origin::Audit | Origin::AuditOfDeleted) {
-        detail["origin"] = json!("audit");
+    match origin {
+        Origin::Audit | Origin::AuditOfDeleted => detail["origin"] = json!("audit"),
+        Origin::Backfill => detail["origin"] = json!("backfill"),
+        Origin::Round | Origin::BeforeStart => {}
     }
     if let Some(reason) = reason {
         detail["reason"] = json!(reason);

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
     use crate::clock::{Clock, JumpWatch};
     use crate::ids::{ActionId, MailboxName, MessageId, RuleSetHash};
-    use crate::journal::{Arrival, Event, Row};
+    use crate::journal::{Arrival, Event, Looked, Row};
     use crate::mail::Envelope;
     use crate::plan::{Action, Plan, PlannedAction};
 
@@ -93,7 +93,10 @@ mod tests {
         let journal = Journal::open(&dir.path().join("postroom.db"), clock.clone()).unwrap();
         let arrival = Arrival { mailbox: MailboxName::new("invoices"), folder: "Inbox".into() };
         let envelope = Envelope { id: Some(MessageId::new("AAk=")), ..Envelope::default() };
-        journal.record_page(&arrival, vec![envelope], "cursor".into(), jiff::Timestamp::MIN).await.unwrap();
+        journal
+            .record_page(&arrival, vec![envelope], Looked { next: "cursor".into(), calls: 0 }, jiff::Timestamp::MIN)
+            .await
+            .unwrap();
         let row = journal.undecided(1).await.unwrap()[0].row;
         let hash = RuleSetHash::new("7f");
         journal.keep_rule_set(&hash, &std::collections::BTreeMap::new()).await.unwrap();
@@ -125,7 +128,7 @@ mod tests {
         Jump { by_ms, since_ms: clock.now().as_millisecond() }
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_was_written_after_the_clock_was_set_is_by_the_new_clock_and_stays() {
         for by_ms in [HOUR_MS, -HOUR_MS] {
             let dir = tempfile::tempdir().unwrap();
@@ -140,7 +143,7 @@ mod tests {
         }
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn open_times_move_with_the_clock_and_closed_ones_stay() {
         let dir = tempfile::tempdir().unwrap();
         let (journal, clock, row, id) = desk(&dir).await;
@@ -157,7 +160,7 @@ mod tests {
         assert_eq!(journal.turn(row).await.unwrap().actions[0].due_at, before);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_decision_never_looks_younger_than_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let (journal, clock, row, _) = desk(&dir).await;
@@ -170,7 +173,7 @@ mod tests {
         assert_eq!(age().await, 3_600);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_waits_for_a_time_beyond_every_pause_is_taken_up() {
         let dir = tempfile::tempdir().unwrap();
         let (journal, clock, row, id) = desk(&dir).await;

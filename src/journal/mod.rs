@@ -6,6 +6,7 @@
 mod actions;
 mod arrivals;
 mod audit;
+mod backfill;
 mod begin;
 mod brake;
 #[cfg(test)]
@@ -36,7 +37,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::watch;
 
 pub use actions::{ActionRow, Turn};
-pub use arrivals::{Arrival, Sighting};
+pub use arrivals::{Arrival, Looked, Sighting};
 pub use audit::{Audit, Received};
 pub use begin::{Beginning, Begun, Limits, Pace, Sent};
 pub use brake::{Brake, HeldRules};

@@ -16,8 +16,12 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 pub struct Standing {
     /// Its name.
     pub mailbox: String,
-    /// Its folders, each with the time of its last round.
+    /// Its folders that are followed, each with the time of its last round.
     pub folders: Vec<(String, Timestamp)>,
+    /// The folders of which the service tells, each with the time until which it does.
+    pub subscriptions: Vec<(String, Timestamp)>,
+    /// Calls to the mailbox in the ten minutes before the last round.
+    pub calls: i64,
     /// Up to when everything that it received is accounted for; `None` before the first audit.
     pub audited_until: Option<Timestamp>,
     /// When that was found out; before the first audit, since when there is something to audit.
@@ -50,12 +54,11 @@ impl Journal {
 fn standing(connection: &Connection, mailbox: &MailboxName, now: i64) -> Result<Standing, StepError> {
     let name = mailbox.as_str();
     let count = |sql: &str| connection.prepare_cached(sql)?.query_row([name], |row| row.get::<_, i64>(0));
-    let mut folders = Vec::new();
-    let mut statement = connection.prepare_cached("SELECT folder, at FROM cursor WHERE mailbox = ? ORDER BY folder")?;
-    let mut rows = statement.query([name])?;
-    while let Some(row) = rows.next()? {
-        folders.push((row.get(0)?, from_ms(row.get(1)?)));
-    }
+    let times = |sql: &str| {
+        let mut statement = connection.prepare_cached(sql)?;
+        let rows = statement.query_map([name], |row| Ok((row.get(0)?, from_ms(row.get(1)?))))?;
+        rows.collect::<Result<Vec<(String, Timestamp)>, _>>()
+    };
     let (received, missed) = connection
         .prepare_cached("SELECT coalesce(sum(received), 0), coalesce(sum(missed), 0) FROM audit WHERE mailbox = ? AND until > ?")?
         .query_row(params![name, now - DAY_MS], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -66,7 +69,11 @@ fn standing(connection: &Connection, mailbox: &MailboxName, now: i64) -> Result<
     let of_action = "SELECT count(*) FROM action a JOIN message m ON m.id = a.message WHERE m.mailbox = ? AND";
     Ok(Standing {
         mailbox: name.to_owned(),
-        folders,
+        folders: times("SELECT folder, at FROM cursor WHERE mailbox = ? AND followed = 1 ORDER BY folder")?,
+        subscriptions: times("SELECT folder, expires_at FROM subscription WHERE mailbox = ? ORDER BY folder")?,
+        calls: count(
+            "SELECT coalesce((SELECT calls FROM cursor WHERE mailbox = ? AND followed = 1 ORDER BY at DESC LIMIT 1), 0)",
+        )?,
         // The first line says only from when on.
         audited_until: audit.filter(|audit| audit.since < audit.until).map(|audit| audit.until),
         audited_at: audit.map(|audit| audit.at),

@@ -49,7 +49,10 @@ fn three_actions() -> Plan {
 
 impl Desk {
     pub async fn arrive(&self, envelopes: Vec<Envelope>) -> Sighting {
-        self.journal.record_page(&inbox(), envelopes, "cursor".into(), jiff::Timestamp::MIN).await.unwrap()
+        self.journal
+            .record_page(&inbox(), envelopes, Looked { next: "cursor".into(), calls: 0 }, jiff::Timestamp::MIN)
+            .await
+            .unwrap()
     }
 
     /// One message with a plan: its row and the ids of its actions.
@@ -237,12 +240,23 @@ async fn a_full_disk_refuses_the_step_whole_and_lets_it_be_repeated() {
     let many: Vec<Envelope> = (0..200)
         .map(|number| Envelope { preview: "x".repeat(255), ..mail(&format!("M{number}"), &format!("<{number}@x>")) })
         .collect();
-    let refused = desk.journal.record_page(&inbox(), many.clone(), "later".into(), jiff::Timestamp::MIN).await.unwrap_err();
+    let refused = desk
+        .journal
+        .record_page(&inbox(), many.clone(), Looked { next: "later".into(), calls: 0 }, jiff::Timestamp::MIN)
+        .await
+        .unwrap_err();
     assert!(matches!(refused, JournalError::Full { .. }) && refused.is_passing(), "{refused}");
     assert_eq!(desk.journal.counts().await.unwrap().messages, 1);
     assert_eq!(desk.journal.cursor(&inbox()).await.unwrap().as_deref(), Some("cursor"));
     desk.journal.write(limit(1_000_000)).await.unwrap();
-    assert_eq!(desk.journal.record_page(&inbox(), many, "later".into(), jiff::Timestamp::MIN).await.unwrap().new, 200);
+    assert_eq!(
+        desk.journal
+            .record_page(&inbox(), many, Looked { next: "later".into(), calls: 0 }, jiff::Timestamp::MIN)
+            .await
+            .unwrap()
+            .new,
+        200
+    );
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! The subscriptions that this installation holds.
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::arrivals::Arrival;
 use super::rows::optional;
 use super::{Journal, JournalError};
 use crate::clock::from_ms;
+use crate::ids::MailboxName;
 
 /// A subscription of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,10 +32,24 @@ impl Journal {
         self.look(move |connection| {
             let found = connection
                 .prepare_cached("SELECT id, secret, url, expires_at FROM subscription WHERE mailbox = ? AND folder = ?")?
-                .query_row(params![at.mailbox.as_str(), at.folder], |row| {
-                    Ok(HeldSubscription { id: row.get(0)?, secret: row.get(1)?, url: row.get(2)?, expires: from_ms(row.get(3)?) })
-                });
+                .query_row(params![at.mailbox.as_str(), at.folder], held);
             optional(found)
+        })
+        .await
+    }
+
+    /// The subscriptions to a mailbox's folders, each with the folder.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn subscriptions(&self, mailbox: &MailboxName) -> Result<Vec<(String, HeldSubscription)>, JournalError> {
+        let mailbox = mailbox.clone();
+        self.look(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id, secret, url, expires_at, folder FROM subscription WHERE mailbox = ? ORDER BY folder",
+            )?;
+            let rows = statement.query_map([mailbox.as_str()], |row| Ok((row.get(4)?, held(row)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
     }
@@ -59,4 +74,8 @@ impl Journal {
         })
         .await
     }
+}
+
+fn held(row: &Row<'_>) -> rusqlite::Result<HeldSubscription> {
+    Ok(HeldSubscription { id: row.get(0)?, secret: row.get(1)?, url: row.get(2)?, expires: from_ms(row.get(3)?) })
 }

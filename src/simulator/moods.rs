@@ -44,6 +44,8 @@ pub struct Moods {
     /// A message that left a folder and came back to it between two delta rounds is told as removed and nothing else, to those who
     /// ask for immutable ids, until it is touched again.
     pub hides_returned: Chance,
+    /// A message that arrived is told by no delta round, be it of its folder from the beginning.
+    pub loses_entries: Chance,
 }
 
 /// Moods under a seed.

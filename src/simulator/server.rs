@@ -266,6 +266,13 @@ impl Simulator {
         mailbox.map(door::show_mailbox).ok_or_else(|| SimulatorError::NoMailbox(address.to_owned()))
     }
 
+    /// The MIME content of the message with this immutable id, as `$value` gives it.
+    pub fn raw(&self, address: &str, id: &str) -> Option<Vec<u8>> {
+        let tenant = self.world.tenant();
+        let mailbox = tenant.mailboxes.get(&address.to_lowercase())?;
+        Some(mailbox.mime(mailbox.find(id).ok()?)?.to_vec())
+    }
+
     /// The MIME content of the newest message with this subject in a folder, as `$value` gives it.
     pub fn content(&self, address: &str, folder: &str, subject: &str) -> Option<Vec<u8>> {
         let tenant = self.world.tenant();

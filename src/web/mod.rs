@@ -3,6 +3,7 @@
 //! Looks into the journal; changes nothing. Every page works without scripts and refreshes itself.
 
 mod page;
+mod tls;
 
 use std::sync::Arc;
 
@@ -15,7 +16,10 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use tls::Door;
+
 pub use page::RulesLine;
+pub use tls::{Tls, TlsError};
 
 use crate::clock::Clock;
 use crate::ids::MailboxName;
@@ -33,16 +37,13 @@ pub struct Console {
     pub rules: Arc<dyn Fn() -> Vec<RulesLine> + Send + Sync>,
     /// Mailboxes that are only looked at, each with the reason, asked at every page.
     pub leases: Arc<dyn Fn() -> Vec<(MailboxName, String)> + Send + Sync>,
-    /// That the credential for Graph ends soon, asked at every page.
-    pub credential: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+    /// What else is wrong, each with what it concerns, asked at every page.
+    pub troubles: Arc<dyn Fn() -> Vec<(String, String)> + Send + Sync>,
     /// What the service tells us of arrivals.
     pub hooks: Hooks,
     /// The time.
     pub clock: Clock,
 }
-
-/// A folder that was not followed for this long is not healthy.
-const STALE_MS: i64 = 10 * 60 * 1_000;
 
 /// Where the service tells us of arrivals, below `[web] public_url`.
 pub const NOTIFICATIONS: &str = "/notifications";
@@ -57,7 +58,11 @@ const POLICY: &str =
 ///
 /// # Errors
 /// The listener failed.
-pub async fn serve(listener: TcpListener, console: Console, mut stop: watch::Receiver<bool>) -> std::io::Result<()> {
+pub async fn serve(
+    (listener, tls): (TcpListener, Option<Tls>),
+    console: Console,
+    mut stop: watch::Receiver<bool>,
+) -> std::io::Result<()> {
     let routes = Router::new()
         .route("/", get(overview))
         .route("/messages/{row}", get(message))
@@ -70,7 +75,7 @@ pub async fn serve(listener: TcpListener, console: Console, mut stop: watch::Rec
         // A dropped sender means the same as a stop.
         let _ = stop.wait_for(|stop| *stop).await;
     };
-    axum::serve(listener, routes).with_graceful_shutdown(stopped).await
+    axum::serve(Door::new(listener, tls), routes).with_graceful_shutdown(stopped).await
 }
 
 async fn overview(State(console): State<Console>) -> Response {
@@ -118,7 +123,7 @@ async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("style.css")).into_response()
 }
 
-/// 200 while every folder was followed within the last ten minutes, every mailbox is worked on and the journal can be read and written, else
+/// 200 while every folder was looked at in time, every mailbox is worked on and the journal can be read and written, else
 /// 503 with what is wrong.
 async fn ready(State(console): State<Console>) -> Response {
     let mut wrong: Vec<String> = Vec::new();
@@ -126,10 +131,9 @@ async fn ready(State(console): State<Console>) -> Response {
         wrong.push(error.to_string());
     }
     wrong.extend(console.journal.hindrance().map(|error| error.to_string()));
-    let now = console.clock.now().as_millisecond();
+    let now = console.clock.now();
     for (mailbox, folder, health) in console.health.folders() {
-        let fresh = health.last_round.is_some_and(|at| now - at.as_millisecond() < STALE_MS);
-        if !fresh {
+        if !health.is_fresh(now) {
             let trouble = health.trouble.unwrap_or_else(|| "not followed yet".to_owned());
             wrong.push(format!("{mailbox}/{folder}: {trouble}"));
         }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{Console, PageError};
 use crate::clock::from_ms;
+use crate::intake::MailboxHealth;
 use crate::journal::{MessageLine, StoryLine};
 
 /// Lines of what waits for a person on the first page; `postroom parked list` shows all.
@@ -53,34 +54,34 @@ struct Chip {
 pub(super) async fn overview(console: &Console) -> Result<String, PageError> {
     let rows: Vec<Row> = console.journal.newest(MESSAGES_MAX).await?.into_iter().map(row).collect();
     let counts = console.journal.counts().await?;
+    let now = console.clock.now();
     let folders: Vec<_> = console
         .health
         .folders()
         .into_iter()
         .map(|(mailbox, folder, health)| {
-            {
-                let subscription = console.health.subscription(&mailbox, &folder);
-                let (told, untold) = match subscription {
-                    Some(Ok(ends)) => (Some(ends.strftime("%Y-%m-%d %H:%M").to_string()), None),
-                    Some(Err(why)) => (None, Some(why)),
-                    None => (None, None),
-                };
-                context! { mailbox => mailbox.to_string(), folder, last => health.last_round.map(clock_time), trouble => health.trouble, told, untold }
-            }
+            let late = health.last_round.is_some() && !health.is_fresh(now);
+            let (told, untold) = match health.subscription {
+                Some(Ok(ends)) => (Some(ends.strftime("%Y-%m-%d %H:%M").to_string()), None),
+                Some(Err(why)) => (None, Some(why)),
+                None => (None, None),
+            };
+            let last = health.last_round.map(clock_time);
+            context! { mailbox => mailbox.to_string(), folder, last, late, trouble => health.trouble, told, untold }
         })
         .chain((console.leases)().into_iter().map(|(mailbox, why)| {
             context! { mailbox => mailbox.to_string(), folder => "is only looked at:", trouble => why }
         }))
-        .chain((console.credential)().map(|why| context! { mailbox => "Signing in:", folder => "", trouble => why }))
+        .chain((console.troubles)().into_iter().map(|(what, why)| context! { mailbox => what, folder => "", trouble => why }))
         .collect();
     let mut audits = Vec::new();
     for mailbox in console.health.mailboxes() {
         let standing = console.journal.standing(&mailbox).await?;
         let until = standing.audited_until.map(clock_time);
-        let trouble = console.health.audit_trouble(&mailbox);
-        audits.push(
-            context! { mailbox => mailbox.to_string(), until, received => standing.received, missed => standing.missed, trouble },
-        );
+        let MailboxHealth { audit: trouble, folders: unlisted, spending } = console.health.mailbox(&mailbox);
+        let (received, missed) = (standing.received, standing.missed);
+        let calls = spending.map(|spending| format!("{} of {}", spending.calls, spending.budget));
+        audits.push(context! { mailbox => mailbox.to_string(), until, received, missed, trouble, unlisted, calls });
     }
     let rules = (console.rules)();
     let mut parked = console.journal.parked().await?;
@@ -90,7 +91,7 @@ pub(super) async fn overview(console: &Console) -> Result<String, PageError> {
     parked.reverse();
     render(
         "overview.html",
-        context! { rows => Serde(rows), counts => Serde(counts), folders, audits, rules => Serde(rules), parked => Serde(parked), more, now => clock_time(console.clock.now()) },
+        context! { rows => Serde(rows), counts => Serde(counts), folders, audits, rules => Serde(rules), parked => Serde(parked), more, now => clock_time(now) },
     )
 }
 

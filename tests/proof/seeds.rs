@@ -75,6 +75,7 @@ fn around(seed: u64, dice: &mut Dice) -> Surroundings {
         bounces: dice.percent(5),
         bounce_delay: Span::Between(Duration::ZERO, dice.seconds(3_600)),
         hides_returned: Chance::NEVER,
+        loses_entries: Chance::NEVER,
     };
     let fault = |on: &str, fault: &str, chance: f64| json!({ "on": on, "fault": fault, "chance": chance, "seed": seed, "retry_after": 7 });
     let share = |dice: &mut Dice, most: u64| f64::from(u32::try_from(dice.roll(most)).unwrap_or(0)) / 1_000.0;
@@ -101,7 +102,7 @@ fn around(seed: u64, dice: &mut Dice) -> Surroundings {
         habit(Deed::DeleteDraft, dice.percent(3), dice.seconds(60)),
         habit(Deed::PurgeSent, dice.percent(5), dice.seconds(600)),
     ];
-    Surroundings { seed, moods, people, faults, post_faults, asks: Vec::new(), told: false }
+    Surroundings { seed, moods, people, faults, post_faults, asks: Vec::new(), told: false, others: Vec::new() }
 }
 
 /// One seed, from its first mail to the last end.

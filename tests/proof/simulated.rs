@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use postroom::clock::Clock;
 use postroom::config::{Config, EndpointConfig, GraphAccess, MailboxConfig, SecretSetting, Tenant, Web};
-use postroom::daemon::{Daemon, Given, Reload};
+use postroom::daemon::{Configuration, Daemon, Given, Reload};
 use postroom::executor::{Machine, Patience};
 use postroom::ids::{EndpointName, MailboxName};
 use postroom::journal::{Journal, MessageLine, ParkedLine};
@@ -59,6 +59,8 @@ pub struct Surroundings {
     pub told: bool,
     /// What the receiver answers when it is asked, as the endpoint `check`.
     pub asks: Vec<AskReply>,
+    /// More mailboxes of the tenant; the configuration does not name them yet.
+    pub others: Vec<&'static str>,
 }
 
 /// A tenant, a receiver, and an engine that can die.
@@ -66,7 +68,8 @@ pub struct Lab {
     pub tenant: Simulator,
     pub receiver: Receiver,
     pub clock: Clock,
-    config: Config,
+    pub config: Config,
+    pub configuration: Configuration,
     engine: Arc<Mutex<Option<Daemon>>>,
     starts: AtomicU32,
     is_asked: bool,
@@ -83,7 +86,10 @@ impl Lab {
         let start: Timestamp = "2026-03-02T09:00:00Z".parse().unwrap();
         let clock = Clock::of_runtime(start);
         let options = Options {
-            mailboxes: vec![MailboxSeed { address: MAILBOX.into(), mail: Vec::new() }],
+            mailboxes: std::iter::once(&MAILBOX)
+                .chain(&around.others)
+                .map(|address| MailboxSeed { address: (*address).into(), mail: Vec::new() })
+                .collect(),
             seed: around.seed,
             moods: around.moods,
             people: around.people.clone(),
@@ -106,14 +112,28 @@ impl Lab {
         let mut config = configuration(dir.path(), &tenant, &receiver);
         if around.told {
             let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            config.web = Web { listen: ([127, 0, 0, 1], port).into(), public_url: Some(format!("http://127.0.0.1:{port}")) };
+            config.web = Web {
+                listen: ([127, 0, 0, 1], port).into(),
+                public_url: Some(format!("http://127.0.0.1:{port}")),
+                ..Web::default()
+            };
         }
         // Marks in mail follow from the key: with one of the seed's own, the same seed gives the same mail.
         let key: Vec<u8> = (0..32).map(|n| u8::try_from((around.seed >> (n % 8)) & 0xff).unwrap_or(0)).collect();
         std::fs::write(format!("{}.key", config.state.display()), key).unwrap();
         name_database(&config.state, around.seed, &clock).await;
         let (starts, is_asked) = (AtomicU32::new(1), !around.asks.is_empty());
-        Self { tenant, receiver, clock, config, engine: Arc::default(), starts, is_asked, _dir: dir }
+        Self {
+            tenant,
+            receiver,
+            clock,
+            config,
+            configuration: Configuration::Fixed,
+            engine: Arc::default(),
+            starts,
+            is_asked,
+            _dir: dir,
+        }
     }
 
     pub async fn start(&self) {
@@ -121,7 +141,14 @@ impl Lab {
         let patience = Patience { idle: Duration::from_mins(5), confirm: Duration::from_hours(6), ..Patience::default() };
         let starts = self.starts.fetch_add(1, Ordering::SeqCst);
         let machine = Machine::held_by("lab", &format!("process {starts}"));
-        let given = Given { clock: self.clock.clone(), patience, reload: Reload::Compiles, parsing: Parsing::Here, machine };
+        let given = Given {
+            clock: self.clock.clone(),
+            patience,
+            reload: Reload::Compiles,
+            parsing: Parsing::Here,
+            machine,
+            configuration: self.configuration,
+        };
         let engine = Daemon::start(&self.config, given).await.unwrap();
         *self.engine.lock().unwrap() = Some(engine);
     }
@@ -141,6 +168,17 @@ impl Lab {
         if let Some(engine) = engine {
             engine.stop().await;
         }
+    }
+
+    /// The page as a browser gets it.
+    pub async fn page(&self) -> String {
+        reqwest::get(self.url("http", "/")).await.unwrap().text().await.unwrap()
+    }
+
+    /// An address of ours.
+    pub fn url(&self, scheme: &str, path: &str) -> String {
+        let address = self.engine.lock().unwrap().as_ref().unwrap().address().unwrap();
+        format!("{scheme}://{address}{path}")
     }
 
     pub fn journal(&self) -> Option<Journal> {
@@ -296,7 +334,7 @@ fn configuration(dir: &Path, tenant: &Simulator, receiver: &Receiver) -> Config 
             (EndpointName::new("check"), check),
         ]),
         state: dir.join("postroom.db"),
-        web: Web { listen: ([127, 0, 0, 1], 0).into(), public_url: None },
+        web: Web { listen: ([127, 0, 0, 1], 0).into(), ..Web::default() },
         warnings: Vec::new(),
     }
 }

@@ -26,6 +26,8 @@ const CAPABILITY: &str = "%7B%22access_token%22%3A%7B%22xms_cc%22%3A%7B%22values
 
 fn settings(base: &str) -> GraphSettings {
     GraphSettings {
+        requests_max: crate::graph::REQUESTS_MAX,
+        concurrent_max: None,
         base_url: format!("{base}/v1.0"),
         login_url: base.to_owned(),
         tenant: "contoso.onmicrosoft.com".into(),

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::scripted::Request;
 use super::*;
 use crate::ids::MailboxName;
-use crate::intake::{Follower, Health, Nudge};
+use crate::intake::{Follower, Health, Nudge, Polling};
 use crate::journal::{Arrival, Journal};
 
 /// Damaged answers of each kind.
@@ -317,7 +317,7 @@ async fn a_cursor_stays_where_it_is_however_many_bad_pages_come() {
         graph: mailbox(&service, &clock),
         arrival: arrival.clone(),
         from: jiff::Timestamp::MIN,
-        poll: Duration::from_secs(1),
+        polling: Polling { poll: Duration::from_secs(1), stale: Duration::from_secs(1) },
         journal: journal.clone(),
         clock,
         health: Health::default(),

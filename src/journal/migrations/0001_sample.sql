@@ -1,4 +1,4 @@
-INSERT INTO cursor VALUES ('invoices', 'Inbox', 'https://graph.microsoft.com/v1.0/…?$deltatoken=1', 1764000000000);
+INSERT INTO cursor (mailbox, folder, link, at) VALUES ('invoices', 'Inbox', 'https://graph.microsoft.com/v1.0/…?$deltatoken=1', 1764000000000);
 INSERT INTO rule_set VALUES ('7f3a91c', '{}', 1764000000000);
 INSERT INTO message (id, mailbox, graph_id, folder, envelope, status, rule_set, look_at, seen_at, changed_at)
 VALUES (1, 'invoices', 'AAkA=', 'Inbox', '{}', 'planned', '7f3a91c', 0, 1764000000000, 1764000000000);

@@ -151,6 +151,7 @@ fn rows(visit: &Visit<'_>, token: &Token, view: &View, round: &mut Round) -> Res
         let print = mailbox.message(key).map_or(0, |message| message.print);
         view.immutable_ids && temper.strikes("hides_returned", temper.moods.hides_returned, print)
     };
+    let loses = |print| temper.strikes("loses_entries", temper.moods.loses_entries, print);
     let mut rows = Vec::new();
     for found in folder.log.page(round, size, flips, forgets) {
         let (key, sparse, kind) = match found {
@@ -167,6 +168,9 @@ fn rows(visit: &Visit<'_>, token: &Token, view: &View, round: &mut Round) -> Res
         };
         // It may have left after this round's end: the next round tells that.
         let Some(message) = mailbox.message(key).filter(|message| message.folder == token.f) else { continue };
+        if loses(message.print) {
+            continue;
+        }
         let passes = filter.as_ref().map_or(Ok(true), |filter| matches(filter, message))?;
         if !passes || !wanted(kind) {
             continue;

@@ -1,0 +1,1 @@
+UPDATE cursor SET calls = 12, followed = 0;
