@@ -28,5 +28,7 @@ mod questions;
 mod requests;
 mod storage;
 mod trouble;
+mod tutorial;
 mod whole;
 mod world;
+mod wrong;

@@ -2,15 +2,19 @@
 
 mod check;
 mod demo;
+mod docs;
 mod explain;
+mod new;
 mod parked;
 mod parse_child;
 mod plan;
+mod problems;
 mod replay;
 mod run;
 mod sim;
 mod status;
 mod table;
+mod terminal;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -65,19 +69,23 @@ enum Command {
     /// Work the mailboxes of the configuration.
     Run(run::RunArgs),
     /// Check configuration, rules and templates; name every problem found.
-    Check,
+    Check(check::CheckArgs),
     /// Replay the fixtures against their expectations.
     Test(test::TestArgs),
     /// Show what would be done with one mail, and why.
     Plan(plan::PlanArgs),
     /// Show what would be done with a folder of mail; nothing is executed.
     Replay(replay::ReplayArgs),
-    /// Tell the recorded story of one message.
+    /// Tell the recorded story of one message, or what a code such as R112 means.
     Explain(explain::ExplainArgs),
     /// List, retry or skip what waits for a person.
     Parked(parked::ParkedArgs),
     /// Show how the mailboxes stand, and whether one of them needs somebody.
     Status(status::StatusArgs),
+    /// Begin a project, a rule or a fixture.
+    New(new::NewArgs),
+    /// Print the reference of the rules' words and codes.
+    Docs(docs::DocsArgs),
     /// Run the simulated tenant alone.
     Sim(sim::SimArgs),
     /// Parse messages for the process that started it.
@@ -91,13 +99,15 @@ pub fn main(arguments: &Arguments) -> ExitCode {
     let ended = match &arguments.command {
         Command::Demo(args) => demo::run(args, config),
         Command::Run(args) => run::run(args, config),
-        Command::Check => Ok(check::run(config)),
+        Command::Check(args) => Ok(check::run(args, config)),
         Command::Test(args) => configured(config, |config| test::run(args, config)),
         Command::Plan(args) => configured(config, |config| plan::run(args, config)),
         Command::Replay(args) => configured(config, |config| replay::run(args, config)),
-        Command::Explain(args) => configured(config, |config| explain::run(args, config)),
+        Command::Explain(args) => explain::run(args, config),
         Command::Parked(args) => configured(config, |config| parked::run(args, config)),
         Command::Status(args) => configured(config, |config| status::run(args, config)),
+        Command::New(args) => new::run(args, config),
+        Command::Docs(args) => docs::run(args),
         Command::Sim(args) => sim::run(args),
         Command::ParseChild(args) => parse_child::run(args),
     };
