@@ -18,7 +18,11 @@ fn main() {
     let mut rules = Vec::new();
     for mailbox in ["invoices", "orders", "support"] {
         for (path, bytes) in RuleFiles::read(&sample.join(mailbox)).unwrap().files {
-            if path.ends_with(".rhai") && !path.contains('/') { rules.push(bytes) } else { drop(files.insert(path, bytes)) }
+            if Path::new(&path).extension().is_some_and(|extension| extension == "rhai") && !path.contains('/') {
+                rules.push(bytes)
+            } else {
+                drop(files.insert(path, bytes))
+            }
         }
     }
     for (number, bytes) in rules.iter().cycle().take(RULES).enumerate() {
@@ -45,5 +49,10 @@ fn main() {
         })
         .collect();
     took.sort_unstable();
-    println!("check of {RULES} rules: {:.0?} (median of {ROUNDS}; {:.0?} to {:.0?})", took[ROUNDS / 2], took[0], took[ROUNDS - 1]);
+    println!(
+        "check of {RULES} rules: {:.0?} (median of {ROUNDS}; {:.0?} to {:.0?})",
+        took[ROUNDS / 2],
+        took[0],
+        took[ROUNDS - 1]
+    );
 }

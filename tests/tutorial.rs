@@ -2,6 +2,7 @@
 //!
 //! `POSTROOM_ACCEPT=1 cargo test tutorial::` writes down what came, to be read and committed.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -34,10 +35,10 @@ fn the_tutorial_says_what_its_reader_will_see() {
     while let Some((before, after)) = rest.split_once("```sh\n") {
         let (commands, after) = after.split_once("```\n").unwrap();
         let came = said(dir.path(), commands);
-        followed.push_str(&format!("{before}```sh\n{commands}```\n"));
+        write!(followed, "{before}```sh\n{commands}```\n").unwrap();
         rest = match after.strip_prefix("\n```text\n") {
             Some(told) => {
-                followed.push_str(&format!("\n```text\n{came}\n```\n"));
+                write!(followed, "\n```text\n{came}\n```\n").unwrap();
                 told.split_once("```\n").unwrap().1
             }
             None => {

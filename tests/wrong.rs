@@ -6,6 +6,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use postroom::rules::{EndpointFacts, Examined, RuleFiles, RuleSet, Surroundings};
+use serde_json::{Value, json};
+
+use crate::process::output;
+use crate::world::write;
 
 fn told(script: &str) -> String {
     let files: BTreeMap<String, Vec<u8>> = [
@@ -51,4 +55,84 @@ fn each_mistake_is_told_in_the_words_beside_it() {
         }
     }
     assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+#[test]
+fn programs_and_code_scanners_get_every_problem_with_its_place_and_people_its_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    assert_eq!(output(dir, &["new", "project", "--address", "orders@contoso.com"]).0, 0);
+    assert_eq!(output(dir, &["new", "project", "--address", "orders@contoso.com"]).0, 2);
+    write(&dir.join("rules/orders/10-a.rhai"), "fn then(mail) { flga(); }\n");
+    write(&dir.join("rules/orders/20-b.rhai"), "fn when(mail) { mail.is_bulk }\nfn then(mail) { let x = 1; }\n");
+    let (code, listed, _) = output(dir, &["check", "--json"]);
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let expected = json!({
+        "problems": [
+            {
+                "code": "R110", "level": "error", "file": "rules/orders/10-a.rhai", "line": 1, "column": 17, "end_column": 21,
+                "message": "there is no function `flga`", "hint": "did you mean `flag`?",
+            },
+            {
+                "code": "R403", "level": "warning", "file": "rules/orders/20-b.rhai", "line": 2, "column": 21, "end_column": 22,
+                "message": "nobody uses `x`", "hint": null,
+            },
+        ],
+        "errors": 1, "warnings": 1,
+    });
+    assert_eq!((code, listed), (1, expected));
+    let (code, sarif, _) = output(dir, &["check", "--sarif"]);
+    let sarif: Value = serde_json::from_str(&sarif).unwrap();
+    let result = &sarif["runs"][0]["results"][0];
+    assert_eq!(
+        (code, &sarif["version"], &result["ruleId"], &result["level"]),
+        (1, &json!("2.1.0"), &json!("R110"), &json!("error"))
+    );
+    let (code, page, _) = output(dir, &["explain", "r110"]);
+    assert!(code == 0 && page.starts_with("R110  a function nobody knows\n\n"), "{page}");
+    assert_eq!(output(dir, &["explain", "R999"]).0, 1);
+}
+
+#[test]
+fn a_plan_says_which_condition_was_false_and_what_came_nearest() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    assert_eq!(output(dir, &["new", "project", "--address", "orders@contoso.com"]).0, 0);
+    write(
+        &dir.join("rules/orders/10-a.rhai"),
+        "fn when(mail) {\n    mail.is_to(\"orders@contoso.com\") && mail.subject.len > 20\n}\nfn then(mail) { flag(); }\n",
+    );
+    let second = "fn then(mail) {\n    let number = mail.text.value_after(\"Rechnungsnr\");\n    note(number ?? \"none\");\n}\n";
+    write(&dir.join("rules/orders/20-b.rhai"), second);
+    let raw = "From: a@fabrikam.com\r\nTo: orders@contoso.com\r\nSubject: Rechnung\r\n\r\nGuten Tag\r\nRechnungs-Nr.: 4711\r\n";
+    write(&dir.join("a.eml"), raw);
+    let (code, plan, _) = output(dir, &["plan", "a.eml", "--mailbox", "orders", "--json"]);
+    let mut plan: Value = serde_json::from_str(&plan).unwrap();
+    let looked = |text: &str, value: &str| json!([{ "text": text, "value": value }]);
+    let expected = json!([
+        {
+            "rule": "10-a", "outcome": "did_not_apply",
+            "conditions": [
+                {
+                    "text": "mail.is_to(\"orders@contoso.com\")", "line": 2, "column": 5, "holds": true,
+                    "values": looked("mail.to", "orders@contoso.com"),
+                },
+                {
+                    "text": "mail.subject.len > 20", "line": 2, "column": 41, "holds": false,
+                    "values": looked("mail.subject.len", "8"),
+                },
+            ],
+        },
+        { "rule": "20-b", "outcome": "applied", "conditions": [] },
+    ]);
+    assert_eq!((code, plan["trace"].take()), (0, expected));
+    let reading = json!([{
+        "file": "rules/orders/20-b.rhai", "line": 2, "field": "number", "word": "value_after", "wanted": ["Rechnungsnr"],
+        "found": null, "source": "mail.text", "near": "Rechnungs-Nr.",
+    }]);
+    assert_eq!(plan["readings"].take(), reading);
+    let (_, told, _) = output(dir, &["plan", "a.eml", "--mailbox", "orders"]);
+    let part = "✗ 10-a does not apply\n    true    mail.is_to(\"orders@contoso.com\")\n    false   mail.subject.len > 20\n              mail.subject.len is 8\n";
+    assert!(told.contains(part) && told.contains("      closest text: Rechnungs-Nr.\n"), "{told}");
+    assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
 }

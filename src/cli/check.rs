@@ -37,7 +37,7 @@ pub(super) fn run(args: &CheckArgs, path: &Path) -> Exit {
         for fault in &faults {
             say(&shown(fault, columns));
         }
-        if let Some(fault) = faults.first() {
+        if let Some(fault) = faults.iter().find(|fault| !fault.is_warning()).or(faults.first()) {
             tell(&format!("`postroom explain {}` says more.", fault.code));
         }
     }

@@ -23,14 +23,30 @@ pub struct DocsArgs {
 
 /// The families in the order in which a reader meets them, with their headings and what to know first.
 const FAMILIES: [(&str, &str, &str); 10] = [
-    ("envelope", "The envelope", "What stands on the mail. A rule that only looks at this costs no further call to Microsoft 365."),
-    ("kind", "What kind of mail it is", "An x is an address, a domain such as `fabrikam.com`, a pattern such as `*@*.fabrikam.com`, or a list of them; case never matters."),
+    (
+        "envelope",
+        "The envelope",
+        "What stands on the mail. A rule that only looks at this costs no further call to Microsoft 365.",
+    ),
+    (
+        "kind",
+        "What kind of mail it is",
+        "An x is an address, a domain such as `fabrikam.com`, a pattern such as `*@*.fabrikam.com`, or a list of them; case never matters.",
+    ),
     ("authenticity", "Who it is really from", "The From line can be forged; these words know what the receiving server found."),
     ("content", "What stands in it", "Texts and tables of the mail itself."),
     ("attachment", "Attachments", "Files that came with it."),
-    ("text", "Reading values out of texts", "Asked of `()`, each of these gives `()` (or false), so that one `require` at the end says what was missing."),
+    (
+        "text",
+        "Reading values out of texts",
+        "Asked of `()`, each of these gives `()` (or false), so that one `require` at the end says what was missing.",
+    ),
     ("dates", "Days and times", "Days and times are those of the mailbox's time zone, and now is when the message is decided."),
-    ("actions", "Actions", "Nothing happens while a rule runs: actions are written down and carried out in order, once all rules have run."),
+    (
+        "actions",
+        "Actions",
+        "Nothing happens while a rule runs: actions are written down and carried out in order, once all rules have run.",
+    ),
     ("questions", "Questions", "Looking things up: in tables, in the mailbox's memory, at endpoints that are `read_only`."),
     ("flow", "What becomes of the mail", "Words that end a rule, or say something about it."),
 ];
@@ -75,7 +91,8 @@ fn markdown() -> String {
 
 /// What a word gives, in words.
 fn gives(word: &Word) -> String {
-    let kind = word.gives().map_or(String::new(), |kind| if kind == "bool" { "true or false".to_owned() } else { kind.to_owned() });
+    let kind =
+        word.gives().map_or(String::new(), |kind| if kind == "bool" { "true or false".to_owned() } else { kind.to_owned() });
     if word.may_be_absent() { format!("{kind} or `()`") } else { kind }
 }
 
@@ -147,7 +164,9 @@ mod tests {
             assert!(FAMILIES.iter().any(|(family, ..)| *family == word.family), "{} {}", word.name, word.family);
             assert!(text.contains(&format!("| `{}` |", word.written())), "{}", word.name);
         }
-        assert!(text.contains("| `text.find(regex)` | text or `()` | The first group of the first match, else the whole match |"));
+        assert!(
+            text.contains("| `text.find(regex)` | text or `()` | The first group of the first match, else the whole match |")
+        );
         assert!(text.contains("\n## R112 not a word of `mail` or what comes from it\n"));
     }
 

@@ -134,6 +134,12 @@ fn exit_of(error: &anyhow::Error) -> Exit {
 
 /// Reads the configuration; names every error in it.
 fn read_config(path: &Path) -> anyhow::Result<Config> {
+    if !path.exists() {
+        anyhow::bail!(
+            "there is no {}; name the configuration with --config, or begin one: `postroom new project --address invoices@contoso.com`",
+            path.display()
+        );
+    }
     Config::read(path, &|name| std::env::var(name).ok()).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("the configuration cannot be used\n{}", lines.join("\n"))

@@ -191,7 +191,8 @@ fn fixture(mail: &Path, mailbox: &str, name: Option<&str>, config: &Config) -> a
         expectation: dir.join(format!("{name}{EXPECTATION_SUFFIX}")),
     };
     let mut accepted = None;
-    let tried = try_cases(&Rehearsal::new(&rules), vec![case.clone()], Jobs::all_cores(), |tried| accepted = Some(tried.accept()));
+    let tried =
+        try_cases(&Rehearsal::new(&rules), vec![case.clone()], Jobs::all_cores(), |tried| accepted = Some(tried.accept()));
     tried.context("the mail cannot be worked on")?;
     match accepted {
         Some(Accepted::Refused(reason)) => {
@@ -200,7 +201,9 @@ fn fixture(mail: &Path, mailbox: &str, name: Option<&str>, config: &Config) -> a
         }
         _ => {
             say(&format!("wrote {}", case.expectation.display()));
-            tell("Read it: it says what the rules do now. Correct what shall be otherwise; `postroom test` compares from now on.");
+            tell(
+                "Read it: it says what the rules do now. Correct what shall be otherwise; `postroom test` compares from now on.",
+            );
             tell("The mail is kept as it is: take out what nobody else shall read.");
             Ok(Exit::Done)
         }
@@ -268,7 +271,10 @@ mod tests {
     fn a_mail_gives_the_conditions_of_its_rule() {
         let raw = b"From: AR <ar@Fabrikam.com>\r\nSubject: Invoice 4711-12 \"June\"\r\n\r\nx".to_vec();
         let message = Message::from_raw(raw, "a.eml");
-        assert_eq!(conditions(&message, "x"), "mail.is_from(\"fabrikam.com\")\n        && mail.subject.like(\"Invoice *-* *June*\")");
+        assert_eq!(
+            conditions(&message, "x"),
+            "mail.is_from(\"fabrikam.com\")\n        && mail.subject.like(\"Invoice *-* *June*\")"
+        );
         let empty = Message::from_raw(b"To: a@b.example\r\n\r\n".to_vec(), "a.eml");
         assert_eq!(conditions(&empty, "bills"), "mail.subject.like(\"*bills*\")");
     }

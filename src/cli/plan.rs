@@ -80,7 +80,7 @@ fn shown(outcome: &Outcome, rules: &RuleSet, columns: usize) -> String {
     for (number, action) in outcome.actions.iter().enumerate() {
         let line = format!("{}. {}", number + 1, outcome.lines.get(number).map_or("", String::as_str));
         let _ = writeln!(text, "\n{}", wrapped(&line, columns, ""));
-        action_details(action, &mut text);
+        action_details(action, columns, &mut text);
     }
     for write in &outcome.remember {
         let _ = match &write.value {
@@ -169,27 +169,31 @@ fn one_line(text: &str) -> String {
 }
 
 /// What stands in an action beside what its line says already.
-fn action_details(action: &Value, text: &mut String) {
+fn action_details(action: &Value, columns: usize, text: &mut String) {
     for (name, value) in action.as_object().into_iter().flatten() {
-        match (name.as_str(), value) {
-            ("kind" | "withheld" | "data" | "note", _) | (_, Value::Null) => {}
+        let told = match (name.as_str(), value) {
+            ("kind" | "withheld" | "data" | "note" | "names" | "folder" | "endpoint" | "template", _) | (_, Value::Null) => {
+                continue;
+            }
             ("body", Value::String(body)) => {
                 let read = if body.contains('<') { readable(body) } else { body.clone() };
                 for line in read.lines() {
-                    let _ = writeln!(text, "   │ {line}");
+                    let _ = writeln!(text, "{}", wrapped(line, columns, "   │ ").trim_end());
                 }
-            }
-            (_, Value::String(words)) => {
-                let _ = writeln!(text, "   {name}: {words}");
+                continue;
             }
             ("record" | "records", value) => {
                 let pretty = serde_json::to_string_pretty(value).unwrap_or_default();
                 let _ = writeln!(text, "   {name}: {}", pretty.replace('\n', "\n   "));
+                continue;
             }
-            (_, value) => {
-                let _ = writeln!(text, "   {name}: {value}");
+            (_, Value::String(words)) => one_line(words),
+            (_, Value::Array(list)) if list.iter().all(Value::is_string) => {
+                one_line(&list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
             }
-        }
+            (_, value) => value.to_string(),
+        };
+        let _ = writeln!(text, "{}", wrapped(&format!("{name}: {told}"), columns, "   "));
     }
 }
 
@@ -204,8 +208,9 @@ mod tests {
         let mut text = String::new();
         action_details(
             &json!({ "kind": "reply", "rule": "10-a", "to": ["a@fabrikam.com"], "body": "<p>Dear <b>Ana</b></p>" }),
+            80,
             &mut text,
         );
-        assert_eq!(text, "   │ Dear Ana\n   rule: 10-a\n   to: [\"a@fabrikam.com\"]\n");
+        assert_eq!(text, "   │ Dear Ana\n   rule: 10-a\n   to: a@fabrikam.com\n");
     }
 }

@@ -13,7 +13,8 @@ pub(super) fn shown(fault: &Fault, columns: usize) -> String {
     if whole.lines().all(|line| line.chars().count() <= columns) {
         return whole;
     }
-    let place = [Some(fault.file.clone()), fault.line.map(|line| line.to_string()), fault.column.map(|column| column.to_string())];
+    let place =
+        [Some(fault.file.clone()), fault.line.map(|line| line.to_string()), fault.column.map(|column| column.to_string())];
     let place: Vec<String> = place.into_iter().flatten().collect();
     let mut text = place.join(":");
     let weight = if fault.is_warning() { "warning: " } else { "" };

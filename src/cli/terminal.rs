@@ -49,6 +49,9 @@ mod tests {
 
     #[test]
     fn a_text_is_broken_at_its_blanks_and_a_long_word_stays_whole() {
-        assert_eq!(wrapped("one two three incomprehensibilities end", 12, "  "), "  one two\n  three\n  incomprehensibilities\n  end");
+        assert_eq!(
+            wrapped("one two three incomprehensibilities end", 12, "  "),
+            "  one two\n  three\n  incomprehensibilities\n  end"
+        );
     }
 }

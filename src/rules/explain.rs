@@ -8,7 +8,7 @@ use rhai::{ASTFlags, BinaryExpr, Caches, Dynamic, EvalContext, Expr, GlobalRunti
 use serde::Serialize;
 
 use super::readings::Reading;
-use super::run::{Decided, Input, Run, RuleOutcome, begin, decide_in, evaluate};
+use super::run::{Decided, Input, RuleOutcome, Run, begin, decide_in, evaluate};
 use super::set::{Body, Rule, RuleSet};
 use super::values::{AddressValue, AttachmentValue, Day, Moment, VerdictValue, kind_of};
 use super::watch::{self, Watch};
@@ -252,7 +252,6 @@ impl Apart<'_> {
             "is_cc" => "cc",
             "has_attachment" => "attachments",
             "is_authentic" => "authenticity.reason",
-            "has_attachments" | "is_reply" | "is_auto_reply" | "is_bulk" => "subject",
             _ => return,
         };
         let text = format!("{}.{fact}", self.when.parameter);
@@ -293,10 +292,8 @@ impl Apart<'_> {
     fn value(&mut self, expression: &Expr) -> Option<Dynamic> {
         watch::next_call();
         let engine = self.set.engine();
-        let value = evaluate(
-            &mut EvalContext::new(engine, &mut self.global, &mut self.caches, &mut self.scope, None),
-            expression,
-        );
+        let value =
+            evaluate(&mut EvalContext::new(engine, &mut self.global, &mut self.caches, &mut self.scope, None), expression);
         if watch::take_pending().is_some() {
             return None;
         }
@@ -332,7 +329,13 @@ fn shown(value: &Dynamic) -> String {
     } else if let Some(address) = value.read_lock::<AddressValue>() {
         address.0.address.clone()
     } else if let Some(file) = value.read_lock::<AttachmentValue>() {
-        file.mail.message.content().ok().and_then(|content| content.attachments().get(file.index)?.name()).unwrap_or("a file").to_owned()
+        file.mail
+            .message
+            .content()
+            .ok()
+            .and_then(|content| content.attachments().get(file.index)?.name())
+            .unwrap_or("a file")
+            .to_owned()
     } else if let Some(verdict) = value.read_lock::<VerdictValue>() {
         verdict.0.to_owned()
     } else if let Some(day) = value.read_lock::<Day>() {

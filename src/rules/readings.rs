@@ -120,7 +120,8 @@ fn nearest(word: &str, wanted: &[&str], it: &str) -> Option<String> {
         "value_after" => text::nearest_label(it, wanted).map(one_line),
         "find" => {
             let regex = text::pattern(&format!("(?i){}", wanted.first()?)).ok()?;
-            text::find(it, &regex).map(|found| format!("{} (with other capitals; `(?i)` at the beginning lets case not matter)", one_line(found)))
+            text::find(it, &regex)
+                .map(|found| format!("{} (with other capitals; `(?i)` at the beginning lets case not matter)", one_line(found)))
         }
         _ => None,
     }

@@ -1,6 +1,6 @@
 //! What Rhai cannot read, said for people who know other languages.
 
-use rhai::{ParseError, ParseErrorType, Position};
+use rhai::{LexError, ParseError, ParseErrorType, Position};
 
 use super::codes;
 
@@ -34,11 +34,7 @@ impl Complaint {
 const ERRORS_MAX: usize = 8;
 
 /// The first error of a file and, since Rhai stops at it, those of the functions after the one it is in.
-pub(super) fn complaints(
-    first: ParseError,
-    source: &str,
-    read: impl Fn(&str) -> Option<ParseError>,
-) -> Vec<Complaint> {
+pub(super) fn complaints(first: ParseError, source: &str, read: impl Fn(&str) -> Option<ParseError>) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     let (mut error, mut rest) = (first, source.to_owned());
     while complaints.len() < ERRORS_MAX {
@@ -60,7 +56,9 @@ pub(super) fn complaints(
 fn without_function(source: &str, line: usize) -> Option<String> {
     let lines: Vec<&str> = source.lines().collect();
     let begins = |line: &str| line.starts_with("fn ") || line.starts_with("private fn ");
-    let begin = (0..line.min(lines.len())).rev().find(|at| begins(lines[*at]))?;
+    let is_of_the_one_before = line.checked_sub(1).and_then(|at| lines.get(at)).is_some_and(|text| begins(text));
+    let last = if is_of_the_one_before { line - 1 } else { line };
+    let begin = (0..last.min(lines.len())).rev().find(|at| begins(lines[*at]))?;
     let end = (begin + 1..lines.len()).find(|at| begins(lines[*at])).unwrap_or(lines.len());
     let kept = |(at, text): (usize, &&str)| if (begin..end).contains(&at) { String::new() } else { (*text).to_owned() };
     Some(lines.iter().enumerate().map(kept).collect::<Vec<_>>().join("\n"))
@@ -149,7 +147,8 @@ fn plain(name: &str) -> String {
     name.to_lowercase().chars().map(plain).collect()
 }
 
-fn unknown_name(name: &str, position: Position, source: &str) -> Complaint {
+/// A name that stands for nothing.
+pub(super) fn unknown_name(name: &str, position: Position, source: &str) -> Complaint {
     let complaint = Complaint::new(codes::UNKNOWN_FUNCTION, format!("there is no `{name}`"), position);
     let line = line_of(source, position);
     if in_closure(line, position) {
@@ -177,7 +176,13 @@ fn neighbour(kind: &ParseErrorType, position: Position, source: &str) -> Option<
     let rest: String = line.chars().skip(column).collect();
     let text = kind.to_string();
     let word: String = rest.chars().take_while(|sign| sign.is_alphanumeric() || *sign == '_').collect();
+    let first = line.split_whitespace().next().unwrap_or_default();
     let hint = match word.as_str() {
+        _ if ["def", "function", "func", "sub", "Sub", "Function"].contains(&first) => {
+            "a function is written `fn name(mail) { … }`; those of a rule are `when` and `then`"
+        }
+        "fn" if is_missing(kind) => "a `}` is missing before this: the function above is not closed",
+        _ if !source.contains("fn ") => "a rule is made of `fn when(mail) { … }` and `fn then(mail) { … }`",
         "and" => "write `&&` for and",
         "or" => "write `||` for or",
         "not" => "write `!` for not",
@@ -192,17 +197,32 @@ fn neighbour(kind: &ParseErrorType, position: Position, source: &str) -> Option<
         _ if rest.starts_with('=') && !rest.starts_with("==") => "write `==` to compare",
         _ if rest.starts_with("<>") => "write `!=` for not equal",
         _ if rest.starts_with('\'') || text.contains("character") => "texts are written in double quotes",
-        _ if text.contains("';'") || text.contains("terminate") => "is a `;` missing before this?",
         _ if line.contains(" and ") => "write `&&` for and",
         _ if line.contains(" or ") => "write `||` for or",
         _ if line.contains(" ? ") => "write `if a { b } else { c }` for `a ? b : c`",
+        _ if text.contains("';'") || text.contains("terminate") => "is a `;` missing before this?",
         _ => return None,
     };
     Some(hint.to_owned())
 }
 
+fn is_missing(kind: &ParseErrorType) -> bool {
+    matches!(kind, ParseErrorType::MissingToken(..) | ParseErrorType::WrongFnDefinition)
+}
+
+/// What is wrong, in plain words; Rhai's own where they are plain.
 fn message(kind: &ParseErrorType) -> String {
     match kind {
+        ParseErrorType::MissingToken(token, _) if token == ";" => "this does not follow from what stands before it".to_owned(),
+        ParseErrorType::MissingToken(token, _) => format!("`{token}` is missing before this"),
+        ParseErrorType::Reserved(word) => format!("`{word}` is no word of rules"),
+        ParseErrorType::UnexpectedEOF => "the file ends too early: a `}`, a `)` or a quote is missing".to_owned(),
+        ParseErrorType::BadInput(LexError::MalformedEscapeSequence(escape)) => {
+            format!("`{escape}` has no meaning in a text in quotes")
+        }
+        ParseErrorType::BadInput(LexError::MalformedChar(text)) => format!("{} is no text", text.trim_matches('`')),
+        ParseErrorType::BadInput(LexError::UnterminatedString) => "a text has no closing quote".to_owned(),
+        other if other.to_string().contains("typo of '=='") => "`=` gives a value; here one is compared".to_owned(),
         ParseErrorType::ExprTooDeep => "brackets or blocks are nested too deep".to_owned(),
         ParseErrorType::TooManyFunctions => "there are too many functions in one file".to_owned(),
         other => other.to_string(),

@@ -10,7 +10,7 @@ const STYLE: &str = "\
 @media(prefers-color-scheme:dark){:root{--line:#3a4048;--soft:#1d2126;--dim:#9aa4af;--link:#7db8f0}}\
 body{font:16px/1.5 system-ui,sans-serif;margin:0;display:grid;grid-template-columns:15rem minmax(0,60rem);gap:2.5rem}\
 nav{position:sticky;top:0;height:100vh;overflow:auto;padding:1.5rem;background:var(--soft);box-sizing:border-box;font-size:.9rem}\
-nav a{display:block;padding:.15rem 0;text-decoration:none}a{color:var(--link)}nav b{display:block;margin:1rem 0 .3rem}\
+nav a{display:block;padding:.15rem 0;text-decoration:none}.codes a{display:inline-block;width:3.2rem}a{color:var(--link)}nav b{display:block;margin:1rem 0 .3rem}\
 main{padding:1.5rem 1.5rem 4rem 0;min-width:0}h1{font-size:1.7rem}h2{margin-top:2.5rem;border-bottom:1px solid var(--line);padding-bottom:.3rem}\
 h3{margin:2rem 0 .4rem;font-size:1.05rem}code,pre{font:.88em/1.5 ui-monospace,Consolas,monospace}\
 pre{background:var(--soft);padding:.7rem 1rem;border-radius:6px;overflow-x:auto;margin:.4rem 0 1rem}\
@@ -28,11 +28,11 @@ pub(super) fn page() -> String {
     for (family, heading, _) in FAMILIES {
         let _ = write!(page, "<a href=\"#{family}\">{heading}</a>");
     }
-    page.push_str("<b>Codes</b>");
+    page.push_str("<b>Codes</b><div class=\"codes\">");
     for (code, meaning) in codes::ALL {
         let _ = write!(page, "<a href=\"#{code}\" title=\"{}\">{code}</a>", escaped(meaning));
     }
-    let _ = write!(page, "</nav>\n<main><h1>The words of rules</h1>\n<p>{}</p>\n", inline(INTRODUCTION));
+    let _ = write!(page, "</div></nav>\n<main><h1>The words of rules</h1>\n<p>{}</p>\n", inline(INTRODUCTION));
     for (family, heading, first) in FAMILIES {
         let _ = write!(page, "<h2 id=\"{family}\">{heading}</h2>\n<p>{}</p>\n<table>\n", inline(first));
         for word in of_family(family) {

@@ -6,7 +6,7 @@ use rhai::{Expr, Position};
 
 use super::Checked;
 use crate::rules::codes;
-use crate::rules::syntax::Complaint;
+use crate::rules::syntax::{Complaint, unknown_name};
 use crate::rules::vocabulary::{self, words};
 use crate::text::did_you_mean;
 
@@ -38,6 +38,16 @@ impl Checked<'_> {
             return self.parameters(call, given, &own.or(words).cloned().unwrap_or_default(), 0);
         }
         self.given_alone(call);
+    }
+
+    /// A variable or constant: one that is nowhere in the file is told here, all of them; one that is elsewhere in it, when
+    /// the rule is compiled.
+    pub(super) fn name(&mut self, expression: &Expr) {
+        let Expr::Variable(variable, _, position) = expression else { return };
+        let name = variable.1.as_str();
+        if variable.2.is_empty() && !self.kinds.has(name) && !self.script.constants.contains(name) {
+            self.complaints.push(unknown_name(name, *position, &self.script.text));
+        }
     }
 
     /// `something.name(…)`.
@@ -121,7 +131,9 @@ fn neighbour(name: &str) -> Option<&'static str> {
         "label" | "tag" | "add_category" | "addCategory" => "write `categorise(name)`",
         "answer" | "respond" | "autoreply" | "vacation" => "write `reply(template, data)`",
         "log" | "echo" | "puts" | "console" => "write `note(text)`; it goes into the message's story",
-        "http" | "fetch" | "webhook" | "call_api" => "write `post(endpoint, record)`, or `ask(endpoint, request)` to look something up",
+        "http" | "fetch" | "webhook" | "call_api" => {
+            "write `post(endpoint, record)`, or `ask(endpoint, request)` to look something up"
+        }
         "vlookup" | "VLOOKUP" => "write `lookup(table, column, value)`",
         _ => return None,
     })

@@ -39,7 +39,15 @@ impl Kinds {
                     let kind = kinds.of_expression(&parts.1);
                     kinds.stands_for(parts.0.name.to_string(), kind);
                 }
-                Some(ASTNode::Stmt(Stmt::For(parts, _))) => kinds.stands_for(parts.0.name.to_string(), None),
+                Some(ASTNode::Stmt(Stmt::For(parts, _))) => {
+                    kinds.stands_for(parts.0.name.to_string(), None);
+                    kinds.stands_for(parts.1.as_ref().map(|counter| counter.name.to_string()).unwrap_or_default(), None);
+                }
+                Some(ASTNode::Stmt(Stmt::TryCatch(flow, _))) => {
+                    if let Expr::Variable(variable, ..) = &flow.expr {
+                        kinds.stands_for(variable.1.to_string(), None);
+                    }
+                }
                 Some(ASTNode::Stmt(Stmt::Assignment(parts))) => {
                     if let Expr::Variable(variable, ..) = &parts.1.lhs {
                         kinds.stands_for(variable.1.to_string(), None);
@@ -54,6 +62,11 @@ impl Kinds {
 
     fn stands_for(&mut self, name: String, kind: Option<Kind>) {
         self.variables.entry(name).and_modify(|known| *known = known.filter(|known| Some(*known) == kind)).or_insert(kind);
+    }
+
+    /// Whether a name stands for something somewhere in the file.
+    pub fn has(&self, name: &str) -> bool {
+        self.variables.contains_key(name)
     }
 
     /// The kind of what an expression gives, unless it is absent.
@@ -98,7 +111,9 @@ impl Kinds {
     /// Whether an expression gives `()` when there is nothing: the word says so, and no `??` and no `require` stands around it.
     pub fn may_be_absent(&self, expression: &Expr) -> bool {
         match expression {
-            Expr::Dot(parts, ..) => self.of_expression(&parts.lhs).is_some_and(|kind| Self::chain_may_be_absent(kind, &parts.rhs)),
+            Expr::Dot(parts, ..) => {
+                self.of_expression(&parts.lhs).is_some_and(|kind| Self::chain_may_be_absent(kind, &parts.rhs))
+            }
             Expr::FnCall(call, _) if call.op_token.is_none() && call.namespace.is_empty() => {
                 !self.own_functions.contains(call.name.as_str()) && alone(&call.name).is_some_and(Word::may_be_absent)
             }

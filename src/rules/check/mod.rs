@@ -83,6 +83,7 @@ impl Checked<'_> {
                 self.pattern(&call);
             }
             ASTNode::Expr(chain @ Expr::Dot(..)) => self.chain(chain),
+            ASTNode::Expr(variable @ Expr::Variable(..)) => self.name(variable),
             ASTNode::Expr(Expr::And(parts, _) | Expr::Or(parts, _)) => parts.iter().for_each(|part| self.condition(part)),
             ASTNode::Stmt(Stmt::If(flow, _)) => {
                 self.condition(&flow.expr);
@@ -133,9 +134,7 @@ pub(super) fn start(expression: &Expr) -> Position {
             [one, _] => start(one),
             _ => *position,
         },
-        Expr::And(parts, _) | Expr::Or(parts, _) | Expr::Coalesce(parts, _) => {
-            parts.first().map_or(expression.position(), start)
-        }
+        Expr::And(parts, _) | Expr::Or(parts, _) | Expr::Coalesce(parts, _) => parts.first().map_or(expression.position(), start),
         Expr::Dot(parts, ..) | Expr::Index(parts, ..) => start(&parts.lhs),
         other => other.start_position(),
     }

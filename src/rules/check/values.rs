@@ -56,7 +56,8 @@ impl Checked<'_> {
         if let Some(Stmt::Expr(last)) = body.last() {
             self.condition(last);
             if matches!(&**last, Expr::BoolConstant(false, _)) {
-                let complaint = Complaint::new(codes::SWITCHED_OFF, "this rule never runs: its `when` is always false", last.position());
+                let complaint =
+                    Complaint::new(codes::SWITCHED_OFF, "this rule never runs: its `when` is always false", last.position());
                 self.complaints.push(complaint.hint("a rule that is out of use is better taken out of the folder"));
             }
         }
@@ -67,7 +68,9 @@ impl Checked<'_> {
         let mut found = Vec::new();
         each_node(body, &mut |node| {
             let call = match node {
-                ASTNode::Stmt(Stmt::FnCall(call, position)) | ASTNode::Expr(Expr::FnCall(call, position)) => Some((call, position)),
+                ASTNode::Stmt(Stmt::FnCall(call, position)) | ASTNode::Expr(Expr::FnCall(call, position)) => {
+                    Some((call, position))
+                }
                 _ => None,
             };
             if let Some((call, position)) = call
@@ -78,7 +81,8 @@ impl Checked<'_> {
             }
         });
         for (name, position) in found.into_iter().filter(|(name, _)| !self.names.own.contains_key(name)) {
-            let complaint = Complaint::new(codes::ACTION_IN_WHEN, format!("`{name}` is an action: it does not belong into `when`"), position);
+            let complaint =
+                Complaint::new(codes::ACTION_IN_WHEN, format!("`{name}` is an action: it does not belong into `when`"), position);
             self.complaints.push(complaint.hint("`when` only says true or false; write it in `then`"));
         }
     }
@@ -105,7 +109,9 @@ impl Checked<'_> {
     /// Whether an expression changes nothing: a word said of a value, a comparison.
     fn only_gives(&self, expression: &Expr) -> bool {
         match expression {
-            Expr::Dot(parts, ..) => self.kinds.of_expression(&parts.lhs).is_some() && self.kinds.of_expression(expression).is_some(),
+            Expr::Dot(parts, ..) => {
+                self.kinds.of_expression(&parts.lhs).is_some() && self.kinds.of_expression(expression).is_some()
+            }
             Expr::FnCall(call, _) => call.op_token.is_some() && COMPARISONS.contains(&call.name.as_str()),
             _ => false,
         }
@@ -121,11 +127,15 @@ impl Checked<'_> {
                 self.complaints.push(Complaint::new(codes::UNUSED, format!("nobody uses `{name}`"), *position));
             }
         }
-        for (name, position, use_) in uses.risky {
-            let absent = name.as_ref().is_none_or(|name| uses.maybe.get(name) == Some(&1) && !uses.looked_at.contains(name));
-            if absent {
-                let what = name.map_or("this".to_owned(), |name| format!("`{name}`"));
-                let complaint = Complaint::new(codes::MAYBE_ABSENT, format!("{what} may be absent{use_}"), position);
+        for risk in std::mem::take(&mut uses.risky) {
+            let is_looked_at = risk.path.as_deref().is_some_and(|path| uses.is_looked_at(path));
+            let is_absent = match &risk.path {
+                Some(name) if !name.contains('.') => uses.maybe.get(name) == Some(&1) && !uses.sure.contains(name),
+                _ => true,
+            };
+            if is_absent && !is_looked_at {
+                let what = risk.path.map_or("this".to_owned(), |path| format!("`{path}`"));
+                let complaint = Complaint::new(codes::MAYBE_ABSENT, format!("{what} may be absent{}", risk.use_), risk.position);
                 self.complaints.push(complaint.hint("take it with `require(…, \"reason\")`, or give another value with `??`"));
             }
         }
@@ -137,12 +147,21 @@ impl Checked<'_> {
 struct Uses {
     made: Vec<(String, Position)>,
     read: BTreeSet<String>,
-    /// Variables that were given what may be absent, and how often they were given anything.
+    /// Variables that were given what may be absent, and how often.
     maybe: BTreeMap<String, usize>,
-    /// Variables that are compared with `()`, taken with `require` or `??`, or given another value.
+    /// Variables that were given something that is there.
+    sure: BTreeSet<String>,
+    /// What is compared with `()`, or taken with `require` or `??`: `number`, `file.problem`.
     looked_at: BTreeSet<String>,
-    /// Uses that need a value: the variable, or none for an expression of its own; the place; what for.
-    risky: Vec<(Option<String>, Position, &'static str)>,
+    risky: Vec<Risk>,
+}
+
+/// A use that needs a value.
+struct Risk {
+    /// What is used, where it has a name: `number`, `file.problem`.
+    path: Option<String>,
+    position: Position,
+    use_: &'static str,
 }
 
 impl Uses {
@@ -154,7 +173,7 @@ impl Uses {
                 if checked.kinds.may_be_absent(&parts.1) {
                     *self.maybe.entry(name).or_default() += 1;
                 } else {
-                    self.looked_at.insert(name);
+                    self.sure.insert(name);
                 }
             }
             ASTNode::Stmt(Stmt::Assignment(parts)) => {
@@ -191,9 +210,13 @@ impl Uses {
     }
 
     fn look(&mut self, expression: &Expr) {
-        if let Expr::Variable(variable, ..) = expression {
-            self.looked_at.insert(variable.1.to_string());
-        }
+        self.looked_at.extend(path_of(expression));
+    }
+
+    /// Whether something or what it is taken from is looked at: `mail.sender` for `mail.sender.address`.
+    fn is_looked_at(&self, path: &str) -> bool {
+        let ends = path.match_indices('.').map(|(at, _)| at).chain([path.len()]);
+        ends.into_iter().any(|end| self.looked_at.contains(&path[..end]))
     }
 
     fn risk(&mut self, expression: &Expr, use_: &'static str, checked: &Checked) {
@@ -206,10 +229,23 @@ impl Uses {
             other => other,
         };
         match expression {
-            Expr::Variable(variable, _, position) => self.risky.push((Some(variable.1.to_string()), *position, use_)),
-            other if checked.kinds.may_be_absent(other) => self.risky.push((None, super::start(other), use_)),
+            Expr::Variable(..) => self.risky.push(Risk { path: path_of(expression), position: super::start(expression), use_ }),
+            other if checked.kinds.may_be_absent(other) => {
+                self.risky.push(Risk { path: path_of(other), position: super::start(other), use_ });
+            }
             _ => {}
         }
+    }
+}
+
+/// What an expression is called, if it is a variable or facts of one: `file.problem`.
+fn path_of(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Variable(variable, ..) => Some(variable.1.to_string()),
+        Expr::Property(parts, _) => Some(parts.2.to_string()),
+        Expr::MethodCall(call, _) if call.args.is_empty() => Some(call.name.to_string()),
+        Expr::Dot(parts, ..) => Some(format!("{}.{}", path_of(&parts.lhs)?, path_of(&parts.rhs)?)),
+        _ => None,
     }
 }
 

@@ -52,13 +52,7 @@ impl Checked<'_> {
         }
     }
 
-    fn word(
-        &mut self,
-        (before, kind): (&str, Kind),
-        name: &str,
-        written: Written,
-        position: Position,
-    ) -> Option<(String, Kind)> {
+    fn word(&mut self, (before, kind): (&str, Kind), name: &str, written: Written, position: Position) -> Option<(String, Kind)> {
         let types = types_of(Some(kind));
         if types.is_empty() || kind == "map" {
             return None;
@@ -82,8 +76,7 @@ impl Checked<'_> {
             let complaint = Complaint::new(codes::PARAMETERS, format!("`{shown}` takes parameters"), position);
             self.complaints.push(complaint.hint(hint));
         } else if !self.names.own.contains_key(name) {
-            let known: BTreeSet<&str> =
-                words().filter(|word| said_of(kind, word.name).is_some()).map(|word| word.name).collect();
+            let known: BTreeSet<&str> = words().filter(|word| said_of(kind, word.name).is_some()).map(|word| word.name).collect();
             let message = match kind {
                 "mail" => format!("`{shown}` is not a word"),
                 kind => format!("`{shown}` is not a word: {} has no `{name}`", said(kind)),

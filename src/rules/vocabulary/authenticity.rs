@@ -35,7 +35,13 @@ pub(super) const WORDS: &[Entry] = &[
         "if mail.authenticity.verdict == \"fail\" { flag(); }",
     ]),
     Entry::new(["reason", "authenticity", "authenticity.reason -> text", "Why, in words", "note(mail.authenticity.reason);"]),
-    Entry::new(["spf", "authenticity", "authenticity.spf -> text or ()", "The SPF result", "note(mail.authenticity.spf ?? \"none\");"]),
+    Entry::new([
+        "spf",
+        "authenticity",
+        "authenticity.spf -> text or ()",
+        "The SPF result",
+        "note(mail.authenticity.spf ?? \"none\");",
+    ]),
     Entry::new([
         "dkim",
         "authenticity",
