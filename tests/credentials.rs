@@ -244,13 +244,13 @@ fn check_names_a_certificate_that_cannot_sign_and_a_secret_that_has_ended() {
         (code, listed)
     };
     write(&dir.join("app.pem"), &certificate(1).pem.replace("PRIVATE", "PUBLIC"));
-    let told = "postroom.toml: the certificate for signing in holds no private key; write it in PEM, without a password, beside the certificate \
+    let told = "postroom.toml  R050  the certificate for signing in holds no private key; write it in PEM, without a password, beside the certificate \
                 in the same file; correct the configuration\n";
     assert_eq!(checked("certificate = { file = \"app.pem\" }"), (1, told.to_owned()));
     write(&dir.join("app.pem"), &certificate(1).pem);
     assert_eq!(checked("certificate = { file = \"app.pem\" }"), (0, String::new()));
     let ended = "client_secret = { env = \"POSTROOM_CLIENT_SECRET\" }\nclient_secret_ends = \"2020-01-31\"";
-    let told = "postroom.toml: warning: the client secret ended at 2020-02-01 00:00 UTC; make a new one in the application's registration and \
+    let told = "postroom.toml  R450  warning: the client secret ended at 2020-02-01 00:00 UTC; make a new one in the application's registration and \
                 replace it here\n";
     assert_eq!(checked(ended), (0, told.to_owned()));
 }

@@ -30,5 +30,7 @@ mod questions;
 mod requests;
 mod storage;
 mod trouble;
+mod tutorial;
 mod whole;
 mod world;
+mod wrong;

@@ -208,11 +208,11 @@ fn check_names_the_secrets_and_schemas_of_endpoints_that_cannot_be_used() {
     let (code, listed, _) = output(dir, &["check"]);
     let lines: Vec<&str> = listed.lines().collect();
     assert_eq!((code, lines.len()), (1, 2), "{listed}");
-    let secret = "postroom.toml: endpoint crm: the secret in `sign` does not begin with `whsec_`; make one with ";
+    let secret = "postroom.toml  R050  endpoint crm: the secret in `sign` does not begin with `whsec_`; make one with ";
     assert!(lines[0].contains(secret), "{listed}");
-    assert!(lines[1].contains("postroom.toml: endpoint erp: the schema "), "{listed}");
+    assert!(lines[1].contains("postroom.toml  R050  endpoint erp: the schema "), "{listed}");
     assert!(lines[1].contains("schemas/broken.json cannot be used: at /properties/total/type: \"numbr\" "), "{listed}");
     write(&dir.join("postroom.toml"), &configuration.replace("broken", "none"));
     let (code, listed, _) = output(dir, &["check"]);
-    assert_eq!((code, listed.contains("postroom.toml:10:10  the schema ")), (1, true), "{listed}");
+    assert_eq!((code, listed.contains("postroom.toml:10:10  R050  the schema ")), (1, true), "{listed}");
 }

@@ -1,21 +1,53 @@
-//! `postroom explain`: the recorded story of one message.
+//! `postroom explain`: the recorded story of one message, or the page of a code.
 
-use super::{Exit, say};
+use std::path::Path;
+
+use super::{Exit, read_config, say, tell};
 use crate::clock::{Clock, from_ms};
 use crate::config::Config;
 use crate::journal::{Journal, Story};
+use crate::rules::codes;
 
-/// Which message.
+/// Which message or code.
 #[derive(Debug, clap::Args)]
 pub struct ExplainArgs {
-    /// Message-ID, Graph id, or the number that the page shows.
+    /// Message-ID, Graph id, or the number that the page shows; or a code such as R112.
     message: String,
     /// The story as JSON.
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(args: &ExplainArgs, config: &Config) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &ExplainArgs, config: &Path) -> anyhow::Result<Exit> {
+    if is_code(&args.message) { Ok(page(&args.message)) } else { story(args, &read_config(config)?) }
+}
+
+/// A letter and three digits; no Message-ID, Graph id or number on the page has that form.
+fn is_code(asked: &str) -> bool {
+    let digits = asked.strip_prefix(['R', 'r']).unwrap_or_default();
+    digits.len() == 3 && digits.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+fn page(code: &str) -> Exit {
+    let Some(page) = codes::page(code) else {
+        tell(&format!("There is no {}. `postroom docs` lists the codes that there are.", code.to_uppercase()));
+        return Exit::No;
+    };
+    let (heading, text) = page.split_once('\n').unwrap_or((page, ""));
+    let mut is_example = false;
+    let mut lines = vec![heading.replacen(' ', "  ", 1), String::new()];
+    for line in text.lines() {
+        if line.starts_with("```") {
+            is_example = !is_example;
+        } else {
+            lines.push(if is_example { format!("    {line}").trim_end().to_owned() } else { line.to_owned() });
+        }
+    }
+    say(&lines.join("\n"));
+    Exit::Done
+}
+
+fn story(args: &ExplainArgs, config: &Config) -> anyhow::Result<Exit> {
     let story = super::runtime()?.block_on(async {
         let journal = Journal::open_existing(&config.state, Clock::system())?;
         let story = journal.story(&args.message).await;
@@ -26,7 +58,7 @@ pub(super) fn run(args: &ExplainArgs, config: &Config) -> anyhow::Result<Exit> {
         Ok(story) if args.json => say(&serde_json::to_string_pretty(&story)?),
         Ok(story) => say(&told(&story)),
         Err(crate::journal::JournalError::Missing(what)) => {
-            super::tell(&format!("The journal knows no {what}. Give its Message-ID, its Graph id or its number on the page."));
+            tell(&format!("The journal knows no {what}. Give its Message-ID, its Graph id or its number on the page."));
             return Ok(Exit::No);
         }
         Err(error) => return Err(error.into()),

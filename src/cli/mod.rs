@@ -4,16 +4,20 @@ mod backfill;
 mod check;
 mod demo;
 mod drop;
+mod docs;
 mod explain;
+mod new;
 mod parked;
 mod parse_child;
 mod plan;
 mod progress;
+mod problems;
 mod replay;
 mod run;
 mod sim;
 mod status;
 mod table;
+mod terminal;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -70,7 +74,7 @@ enum Command {
     /// Work a folder of .eml files by a mailbox's rules, without Microsoft 365.
     Drop(drop::DropArgs),
     /// Check configuration, rules and templates; name every problem found.
-    Check,
+    Check(check::CheckArgs),
     /// Replay the fixtures against their expectations.
     Test(test::TestArgs),
     /// Show what would be done with one mail, and why.
@@ -79,12 +83,16 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Show what would be done with old mail, or have it worked after all.
     Backfill(backfill::BackfillArgs),
-    /// Tell the recorded story of one message.
+    /// Tell the recorded story of one message, or what a code such as R112 means.
     Explain(explain::ExplainArgs),
     /// List, retry or skip what waits for a person.
     Parked(parked::ParkedArgs),
     /// Show how the mailboxes stand, and whether one of them needs somebody.
     Status(status::StatusArgs),
+    /// Begin a project, a rule or a fixture.
+    New(new::NewArgs),
+    /// Print the reference of the rules' words and codes.
+    Docs(docs::DocsArgs),
     /// Run the simulated tenant alone.
     Sim(sim::SimArgs),
     /// Parse messages for the process that started it.
@@ -99,14 +107,16 @@ pub fn main(arguments: &Arguments) -> ExitCode {
         Command::Demo(args) => demo::run(args, config),
         Command::Run(args) => run::run(args, config),
         Command::Drop(args) => configured(config, |config| drop::run(args, config)),
-        Command::Check => Ok(check::run(config)),
+        Command::Backfill(args) => configured(config, |config| backfill::run(args, config)),
+        Command::Check(args) => Ok(check::run(args, config)),
         Command::Test(args) => configured(config, |config| test::run(args, config)),
         Command::Plan(args) => configured(config, |config| plan::run(args, config)),
         Command::Replay(args) => configured(config, |config| replay::run(args, config)),
-        Command::Backfill(args) => configured(config, |config| backfill::run(args, config)),
-        Command::Explain(args) => configured(config, |config| explain::run(args, config)),
+        Command::Explain(args) => explain::run(args, config),
         Command::Parked(args) => configured(config, |config| parked::run(args, config)),
         Command::Status(args) => configured(config, |config| status::run(args, config)),
+        Command::New(args) => new::run(args, config),
+        Command::Docs(args) => docs::run(args),
         Command::Sim(args) => sim::run(args),
         Command::ParseChild(args) => parse_child::run(args),
     };
@@ -133,6 +143,12 @@ fn exit_of(error: &anyhow::Error) -> Exit {
 
 /// Reads the configuration; names every error in it.
 fn read_config(path: &Path) -> anyhow::Result<Config> {
+    if !path.exists() {
+        anyhow::bail!(
+            "there is no {}; name the configuration with --config, or begin one: `postroom new project --address invoices@contoso.com`",
+            path.display()
+        );
+    }
     Config::read(path, &|name| std::env::var(name).ok()).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("the configuration cannot be used\n{}", lines.join("\n"))

@@ -6,15 +6,16 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::replay::{given, load_rules, mails_at};
-use super::table::table;
+use super::terminal::{page_columns, wrapped};
 use super::{Exit, say};
 use crate::config::Config;
 use crate::ids::RuleName;
-use crate::replay::{Detail, Jobs, Outcome, Rehearsal, in_order, readable};
-use crate::rules::{RuleOutcome, RuleSet};
+use crate::replay::{Detail, Jobs, Outcome, Rehearsal, Why, in_order, readable};
+use crate::rules::{Condition, Reading, RuleOutcome, RuleSet};
 
 /// The mail, and how to show the plan.
 #[derive(Debug, clap::Args)]
@@ -39,17 +40,18 @@ pub(super) fn run(args: &PlanArgs, config: &Config) -> anyhow::Result<Exit> {
     let mails = mails_at(&args.file)?;
     let rehearsal = Rehearsal::new(&rules);
     let one = Jobs::new(1).unwrap_or_else(Jobs::all_cores);
+    let columns = page_columns();
     let (mut count, mut is_wrong) = (0, false);
     let worked = in_order(
         mails,
         one,
-        |found| Outcome::of(found, &rehearsal, &given, Detail::Full),
+        |found| Outcome::of(found, &rehearsal, &given, Detail::Explained),
         |outcome| {
             let lost = || Outcome::unreadable(args.file.display().to_string(), "the program stumbled over it".to_owned());
             let outcome = outcome.unwrap_or_else(lost);
             count += 1;
             is_wrong |= matches!(outcome.decision, "faulted" | "unreadable");
-            say(&if args.json { serde_json::to_string(&outcome).unwrap_or_default() } else { shown(&outcome, &rules) });
+            say(&if args.json { serde_json::to_string(&outcome).unwrap_or_default() } else { shown(&outcome, &rules, columns) });
             ControlFlow::Continue(())
         },
     );
@@ -58,24 +60,27 @@ pub(super) fn run(args: &PlanArgs, config: &Config) -> anyhow::Result<Exit> {
     Ok(if is_wrong { Exit::No } else { Exit::Done })
 }
 
-fn shown(outcome: &Outcome, rules: &RuleSet) -> String {
+fn shown(outcome: &Outcome, rules: &RuleSet, columns: usize) -> String {
     let subject = outcome.subject.as_deref().unwrap_or("(no subject)");
-    let subject: String = subject.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    let mut text = format!("{}  {subject}\n{}", outcome.file, outcome.decision);
+    let mut text = format!("{}\n{}\n\n", wrapped(&outcome.file, columns, ""), wrapped(&one_line(subject), columns, "  "));
+    let mut decision = outcome.decision.to_owned();
     if let Some(reason) = outcome.explanation.as_ref().or(outcome.reason.as_ref()) {
-        let _ = write!(text, ": {reason}");
+        let _ = write!(decision, ": {reason}");
     }
     if let Some(place) = &outcome.parked {
         let at = place.file.clone().map(|file| place.line.map_or(file.clone(), |line| format!("{file}:{line}")));
-        let _ = write!(text, "{}", at.map(|at| format!(" ({at})")).unwrap_or_default());
+        let _ = write!(decision, "{}", at.map(|at| format!(" ({at})")).unwrap_or_default());
     }
-    text.push('\n');
-    if !outcome.trace.is_empty() {
-        let _ = writeln!(text, "\n{}", table(&rule_rows(outcome, rules), &[40, 20, 80]));
+    for line in decision.lines() {
+        let _ = writeln!(text, "{}", if line.starts_with("   ") { line.to_owned() } else { wrapped(line, columns, "") });
+    }
+    if let Some(why) = &outcome.why {
+        rules_told(why, rules, columns, &mut text);
     }
     for (number, action) in outcome.actions.iter().enumerate() {
-        let _ = writeln!(text, "\n{}. {}", number + 1, outcome.lines.get(number).map_or("", String::as_str));
-        action_details(action, &mut text);
+        let line = format!("{}. {}", number + 1, outcome.lines.get(number).map_or("", String::as_str));
+        let _ = writeln!(text, "\n{}", wrapped(&line, columns, ""));
+        action_details(action, columns, &mut text);
     }
     for write in &outcome.remember {
         let _ = match &write.value {
@@ -84,48 +89,111 @@ fn shown(outcome: &Outcome, rules: &RuleSet) -> String {
         };
     }
     for note in &outcome.notes {
-        let _ = writeln!(text, "\nnote: {note}");
+        let _ = writeln!(text, "\n{}", wrapped(&format!("note: {note}"), columns, ""));
+    }
+    if let Some(why) = &outcome.why {
+        readings_told(&why.readings, columns, &mut text);
+        let ms = Decimal::new(i64::try_from(why.microseconds).unwrap_or(i64::MAX), 3).round_dp(1);
+        let _ = writeln!(text, "\nThe rules took {ms} ms and {} steps of 1,000,000.", why.operations);
     }
     text.trim_end().to_owned()
 }
 
-fn rule_rows(outcome: &Outcome, rules: &RuleSet) -> Vec<Vec<String>> {
+/// Each rule with the conditions that decided about it.
+fn rules_told(why: &Why, rules: &RuleSet, columns: usize, text: &mut String) {
     let titles: BTreeMap<RuleName, String> = rules.rules().into_iter().collect();
-    let mut rows = vec![["Rule", "Outcome", "Title"].map(str::to_owned).to_vec()];
-    for traced in &outcome.trace {
-        let became = match traced.outcome {
-            RuleOutcome::Applied => "applies",
-            RuleOutcome::DidNotApply => "does not apply",
-            RuleOutcome::NotReached => "not reached",
+    let _ = writeln!(text, "\nRules");
+    for story in &why.trace {
+        let (mark, became) = match story.outcome {
+            RuleOutcome::Applied => ('✓', "applies"),
+            RuleOutcome::DidNotApply => ('✗', "does not apply"),
+            RuleOutcome::NotReached => ('·', "was not reached"),
         };
-        let title = titles.get(&traced.rule).cloned().unwrap_or_default();
-        rows.push(vec![traced.rule.to_string(), became.to_owned(), title]);
+        let _ = writeln!(text, "{}", wrapped(&format!("{mark} {} {became}", story.rule), columns, ""));
+        if story.outcome == RuleOutcome::Applied
+            && let Some(title) = titles.get(&story.rule).filter(|title| !title.is_empty())
+        {
+            let _ = writeln!(text, "{}", wrapped(title, columns, "    "));
+        }
+        // What held on the way to the first that did not is told for the rule that did not apply.
+        for condition in story.conditions.iter().filter(|_| story.outcome == RuleOutcome::DidNotApply) {
+            condition_told(condition, columns, text);
+        }
     }
-    rows
+}
+
+fn condition_told(condition: &Condition, columns: usize, text: &mut String) {
+    let mark = match condition.holds {
+        Some(true) => "true ",
+        Some(false) => "false",
+        None => "?    ",
+    };
+    let lines = wrapped(&condition.text, columns, "            ");
+    let _ = writeln!(text, "    {mark}   {}", lines.trim_start());
+    for looked in condition.values.iter().filter(|_| condition.holds != Some(true)) {
+        let _ = writeln!(text, "{}", wrapped(&format!("{} is {}", looked.text, looked.value), columns, "              "));
+    }
+}
+
+/// What was read out of the mail, and where it stands.
+fn readings_told(readings: &[Reading], columns: usize, text: &mut String) {
+    if readings.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\nRead from the mail");
+    for reading in readings {
+        let wanted: Vec<String> = reading.wanted.iter().map(|wanted| format!("\"{wanted}\"")).collect();
+        let word = format!("{}({})", reading.word, wanted.join(", "));
+        let name = reading.field.as_deref().unwrap_or(&word);
+        let line = match &reading.found {
+            Some(found) => format!("{name} = {found}"),
+            None => format!("{name}: not found"),
+        };
+        let _ = writeln!(text, "{}", wrapped(&one_line(&line), columns, "  "));
+        let told = match (&reading.place, &reading.found) {
+            (Some(place), _) => format!("{}, line {}: {}", reading.source, place.line, place.text),
+            (None, Some(_)) => format!("in {}", reading.source),
+            (None, None) => format!("{word} in {}", reading.source),
+        };
+        let _ = writeln!(text, "{}", wrapped(&one_line(&told), columns, "      "));
+        if let Some(near) = &reading.near {
+            let _ = writeln!(text, "{}", wrapped(&format!("closest text: {}", one_line(near)), columns, "      "));
+        }
+        let _ = writeln!(text, "      {}:{}", reading.file, reading.line);
+    }
+}
+
+/// What mail says must not move the cursor.
+fn one_line(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 /// What stands in an action beside what its line says already.
-fn action_details(action: &Value, text: &mut String) {
+fn action_details(action: &Value, columns: usize, text: &mut String) {
     for (name, value) in action.as_object().into_iter().flatten() {
-        match (name.as_str(), value) {
-            ("kind" | "withheld" | "data" | "note", _) | (_, Value::Null) => {}
+        let told = match (name.as_str(), value) {
+            ("kind" | "withheld" | "data" | "note" | "names" | "folder" | "endpoint" | "template", _) | (_, Value::Null) => {
+                continue;
+            }
             ("body", Value::String(body)) => {
                 let read = if body.contains('<') { readable(body) } else { body.clone() };
                 for line in read.lines() {
-                    let _ = writeln!(text, "   │ {line}");
+                    let _ = writeln!(text, "{}", wrapped(line, columns, "   │ ").trim_end());
                 }
-            }
-            (_, Value::String(words)) => {
-                let _ = writeln!(text, "   {name}: {words}");
+                continue;
             }
             ("record" | "records", value) => {
                 let pretty = serde_json::to_string_pretty(value).unwrap_or_default();
                 let _ = writeln!(text, "   {name}: {}", pretty.replace('\n', "\n   "));
+                continue;
             }
-            (_, value) => {
-                let _ = writeln!(text, "   {name}: {value}");
+            (_, Value::String(words)) => one_line(words),
+            (_, Value::Array(list)) if list.iter().all(Value::is_string) => {
+                one_line(&list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
             }
-        }
+            (_, value) => value.to_string(),
+        };
+        let _ = writeln!(text, "{}", wrapped(&format!("{name}: {told}"), columns, "   "));
     }
 }
 
@@ -140,8 +208,9 @@ mod tests {
         let mut text = String::new();
         action_details(
             &json!({ "kind": "reply", "rule": "10-a", "to": ["a@fabrikam.com"], "body": "<p>Dear <b>Ana</b></p>" }),
+            80,
             &mut text,
         );
-        assert_eq!(text, "   │ Dear Ana\n   rule: 10-a\n   to: [\"a@fabrikam.com\"]\n");
+        assert_eq!(text, "   │ Dear Ana\n   rule: 10-a\n   to: a@fabrikam.com\n");
     }
 }

@@ -30,7 +30,7 @@ pub use case_file::{CaseFile, Given, GivenAnswer};
 pub use expectation::{Expectation, ExpectedAction, ExpectedDecision};
 pub use junit::junit;
 pub use letter::readable;
-pub use outcome::{Detail, Outcome, Place};
+pub use outcome::{Detail, Outcome, Place, Why};
 pub use rehearsal::Rehearsal;
 pub use source::{Found, Mails};
 pub use workers::{Jobs, in_order};

@@ -12,7 +12,7 @@ use super::source::Found;
 use crate::ids::RuleName;
 use crate::mail::{Envelope, Message};
 use crate::plan::{MemoryWrite, PlannedAction, show};
-use crate::rules::{Decided, Decision, RuleTrace};
+use crate::rules::{Decided, Decision, Explained, Reading, RuleStory};
 
 /// What would be done with one mail. Its keys are relied on by other programs: they stay, more may come.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -52,9 +52,22 @@ pub struct Outcome {
     /// A fault in full, for people.
     #[serde(skip)]
     pub explanation: Option<String>,
-    /// What became of each rule.
-    #[serde(skip)]
-    pub trace: Vec<RuleTrace>,
+    /// Why, with [`Detail::Explained`].
+    #[serde(flatten)]
+    pub why: Option<Why>,
+}
+
+/// Why a mail was decided so.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Why {
+    /// What became of each rule, with the conditions of its `when`.
+    pub trace: Vec<RuleStory>,
+    /// What was read out of the mail, and where it stands.
+    pub readings: Vec<Reading>,
+    /// Steps of script code.
+    pub operations: u64,
+    /// How long the rules ran, in microseconds.
+    pub microseconds: u64,
 }
 
 /// A place in a rule.
@@ -79,6 +92,8 @@ pub enum Detail {
     Brief,
     /// Actions as JSON, texts rendered.
     Full,
+    /// The same with the reasons.
+    Explained,
 }
 
 impl Outcome {
@@ -96,8 +111,14 @@ impl Outcome {
         };
         let message = Arc::new(Message::from_raw(raw, &file));
         let own = own.map(|own| own.or(given));
-        let decided = rehearsal.decide(&message, own.as_ref().unwrap_or(given));
-        Self::told(file, &message.envelope, decided, (rehearsal, detail))
+        let given = own.as_ref().unwrap_or(given);
+        if detail != Detail::Explained {
+            return Self::told(file, &message.envelope, rehearsal.decide(&message, given), (rehearsal, detail));
+        }
+        let (Explained { decided, rules, readings, operations }, took) = rehearsal.explain(&message, given);
+        let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let why = Some(Why { trace: rules, readings, operations, microseconds });
+        Self { why, ..Self::told(file, &message.envelope, decided, (rehearsal, detail)) }
     }
 
     /// A mail that cannot be read, or that the program stumbled over.
@@ -112,7 +133,6 @@ impl Outcome {
             subject: envelope.subject.clone(),
             rules: decided.rules,
             notes: decided.notes,
-            trace: decided.trace,
             ..Self::default()
         };
         match decided.decision {
@@ -132,7 +152,7 @@ impl Outcome {
             },
             Decision::Planned(plan) => {
                 let whole = |planned: &PlannedAction| whole(planned, envelope, rehearsal);
-                let actions = if detail == Detail::Full { plan.actions.iter().map(whole).collect() } else { Vec::new() };
+                let actions = if detail != Detail::Brief { plan.actions.iter().map(whole).collect() } else { Vec::new() };
                 let lines = plan.actions.iter().map(line).collect();
                 Self { decision: "planned", actions, lines, remember: plan.remember, ..outcome }
             }

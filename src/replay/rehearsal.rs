@@ -10,7 +10,7 @@ use crate::clock::{Clock, from_ms};
 use crate::mail::{Envelope, Message};
 use crate::plan::Answers;
 use crate::rules::limits::QUESTIONS_MAX;
-use crate::rules::{self, Decided, Decision, Input, RuleSet};
+use crate::rules::{self, Decided, Decision, Explained, Input, RuleSet};
 
 /// Wall time of one run. Far more than a live run gets: operations decide, and a busy machine must not fail a case.
 const RUN_MAX: Duration = Duration::from_secs(5);
@@ -42,10 +42,26 @@ impl<'s> Rehearsal<'s> {
 
     /// Decides, answering questions from what is given; `Waiting` when there is no answer.
     pub fn decide(&self, message: &Arc<Message>, given: &Given) -> Decided {
+        self.answered(message, given, |input| rules::decide(self.rules, input), |decided| &decided.decision).0
+    }
+
+    /// The same with the reasons, and how long the last run took.
+    pub fn explain(&self, message: &Arc<Message>, given: &Given) -> (Explained, Duration) {
+        self.answered(message, given, |input| rules::explain(self.rules, input), |explained| &explained.decided.decision)
+    }
+
+    fn answered<T>(
+        &self,
+        message: &Arc<Message>,
+        given: &Given,
+        run: impl Fn(&Input) -> T,
+        decision: fn(&T) -> &Decision,
+    ) -> (T, Duration) {
         let mut answers = Arc::new(Answers::new());
         let mut asked = 0;
         loop {
             let stopwatch = self.clock.stopwatch();
+            let took = stopwatch.clone();
             let input = Input {
                 message: Arc::clone(message),
                 answers: Arc::clone(&answers),
@@ -53,10 +69,11 @@ impl<'s> Rehearsal<'s> {
                 now: given.now.unwrap_or_else(|| decided_at(&message.envelope)),
                 expired: Arc::new(move || stopwatch.elapsed() > RUN_MAX),
             };
-            let decided = rules::decide(self.rules, &input);
-            let Decision::Waiting(question) = &decided.decision else { return decided };
+            let came = run(&input);
+            let took = took.elapsed();
+            let Decision::Waiting(question) = decision(&came) else { return (came, took) };
             let reply = given.reply(question).filter(|_| asked <= QUESTIONS_MAX);
-            let Some(reply) = reply else { return decided };
+            let Some(reply) = reply else { return (came, took) };
             Arc::make_mut(&mut answers).insert(question.key(), reply.clone());
             asked += 1;
         }

@@ -117,7 +117,7 @@ fn folders_outside_the_allowed_ones_fail_the_load() {
 
 #[test]
 fn a_condition_that_is_none_is_a_fault() {
-    let set = load(&[("10-a.rhai", "fn when(mail) {\n    mail.subject\n}\nfn then(mail) {}")]).unwrap();
+    let set = load(&[("10-a.rhai", "fn when(mail) {\n    [mail.subject][0]\n}\nfn then(mail) {}")]).unwrap();
     let Decision::Faulted(fault) = decide(&set, &input(INVOICE)).decision else { panic!() };
     assert_eq!((fault.code, fault.message.as_str()), ("R201", "`when` must say true or false; it gave a text"));
 }

@@ -1,9 +1,12 @@
-//! The codes of faults, each with what it stands for. A code never changes its meaning.
+//! The codes of faults, each with what it stands for. A code never changes its meaning, and a number is never given twice.
+//!
+//! R0…: files and grammar; R1…: names and what is written out, found by `check`; R2…: found while a rule runs; R3…: limits of a
+//! run; R4…: warnings, which keep nothing from being used. Each has its page in `pages.md`.
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $meaning:literal;)*) => {
         $(#[doc = $meaning] pub const $name: &str = $code;)*
-        /// Every code with its meaning, for the reference.
+        /// Every code with its meaning.
         pub const ALL: &[(&str, &str)] = &[$(($code, $meaning)),*];
     };
 }
@@ -16,6 +19,10 @@ codes! {
     SYNTAX = "R010", "the script cannot be read";
     TOP_LEVEL = "R011", "a statement outside of `when`, `then` and functions";
     IMPORT = "R012", "an import that is not from `lib/`, or not there";
+    SIEVE = "R013", "a Sieve rule";
+    QUOTES = "R014", "quotes that are not straight";
+    LETTERS = "R015", "a name with a letter that names cannot have";
+    CONFIGURATION = "R050", "the configuration cannot be used as it is";
     UNKNOWN_FUNCTION = "R110", "a function nobody knows";
     UNKNOWN_WORD = "R112", "not a word of `mail` or what comes from it";
     PARAMETERS = "R113", "a word with the wrong number of parameters";
@@ -29,6 +36,7 @@ codes! {
     TABLE = "R122", "a table or column that is not there";
     TEMPLATE_PROBLEM = "R123", "a template that cannot be read";
     NOT_YET = "R124", "a word of the language that this version does not have";
+    ACTION_IN_WHEN = "R125", "an action in `when`";
     THROWN = "R200", "the script gave up with `throw`";
     KINDS = "R201", "values of different kinds are compared or joined";
     ABSENT = "R202", "something absent where a value must be";
@@ -46,4 +54,45 @@ codes! {
     SIZE = "R303", "a text, list or map is too large";
     DEPTH = "R304", "functions or brackets are nested too deep";
     QUESTIONS = "R305", "too many questions, notes or records for one message";
+    MAYBE_ABSENT = "R400", "a value that may be absent is used without a look";
+    NO_FIXTURE = "R401", "a rule that no fixture reaches";
+    AFTER_THE_END = "R402", "lines that never run";
+    UNUSED = "R403", "a value that nobody uses";
+    SWITCHED_OFF = "R404", "a rule whose `when` is never true";
+    ODD_CONFIGURATION = "R450", "the configuration is odd";
+}
+
+/// The pages of explanation, one a code, in the order of the codes.
+const PAGES: &str = include_str!("pages.md");
+
+/// Whether what a code stands for keeps a rule set from being used.
+pub fn is_warning(code: &str) -> bool {
+    code.starts_with("R4")
+}
+
+/// The page of a code, in Markdown: what it means, an example that is wrong and one that is right. Any case.
+pub fn page(code: &str) -> Option<&'static str> {
+    let code = code.to_uppercase();
+    pages().find(|page| page.split(' ').next() == Some(code.as_str()))
+}
+
+/// All pages, in the order of the codes.
+pub fn pages() -> impl Iterator<Item = &'static str> {
+    PAGES.split("\n## ").skip(1).map(str::trim_end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_is_given_twice_and_each_has_its_page_under_its_meaning() {
+        let headings: Vec<String> = pages().map(|page| page.lines().next().unwrap_or_default().to_owned()).collect();
+        let codes: Vec<String> = ALL.iter().map(|(code, meaning)| format!("{code} {meaning}")).collect();
+        assert_eq!(headings, codes);
+        let mut sorted: Vec<&str> = ALL.iter().map(|(code, _)| *code).collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(sorted.len(), ALL.len());
+    }
 }

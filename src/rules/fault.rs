@@ -4,6 +4,8 @@ use std::fmt;
 
 use rhai::Position;
 
+use super::codes;
+
 /// A rule set's or a run's error, ready to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -25,8 +27,13 @@ pub struct Fault {
 
 impl Fault {
     /// A fault without a place in a file.
-    pub(super) fn new(code: &'static str, file: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(code: &'static str, file: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code, file: file.into(), line: None, column: None, message: message.into(), excerpt: None, hint: None }
+    }
+
+    /// Whether the rule set can be used all the same.
+    pub fn is_warning(&self) -> bool {
+        codes::is_warning(self.code)
     }
 
     /// The same with a hint.
@@ -39,7 +46,7 @@ impl Fault {
     pub(super) fn at(mut self, position: Position, source: &str) -> Self {
         self.line = position.line();
         self.column = position.position();
-        self.excerpt = excerpt(source, position);
+        self.excerpt = self.line.and_then(|line| excerpt(source, line, self.column));
         self
     }
 }
@@ -53,7 +60,8 @@ impl fmt::Display for Fault {
         if let Some(column) = self.column {
             write!(f, ":{column}")?;
         }
-        write!(f, "  {}  {}", self.code, self.message)?;
+        let weight = if self.is_warning() { "warning: " } else { "" };
+        write!(f, "  {}  {weight}{}", self.code, self.message)?;
         let hint = self.hint.as_deref().unwrap_or_default();
         match &self.excerpt {
             Some(excerpt) => {
@@ -71,11 +79,12 @@ impl fmt::Display for Fault {
 /// Characters of a source line that an excerpt shows at most.
 const EXCERPT_MAX: usize = 120;
 
-fn excerpt(source: &str, position: Position) -> Option<String> {
-    let line = source.lines().nth(position.line()?.checked_sub(1)?)?;
+/// The line of a source and, when the column is known, a row of carets under what stands there. Both count from 1.
+pub fn excerpt(source: &str, line: usize, column: Option<usize>) -> Option<String> {
+    let line = source.lines().nth(line.checked_sub(1)?)?;
     let indent = line.chars().take_while(|sign| sign.is_whitespace()).count();
     let shown: String = line.trim().chars().take(EXCERPT_MAX).map(|sign| if sign == '\t' { ' ' } else { sign }).collect();
-    let Some(column) = position.position().and_then(|column| column.checked_sub(indent + 1)) else {
+    let Some(column) = column.and_then(|column| column.checked_sub(indent + 1)) else {
         return Some(shown);
     };
     if column >= shown.chars().count() {

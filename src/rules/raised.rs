@@ -101,7 +101,7 @@ fn function_not_found(signature: &str) -> Told {
         let hint = "take the value with `require(…, \"reason\")`, or write `?.` instead of `.`";
         return (codes::ABSENT, format!("`{name}` is asked of something absent"), Some(hint.to_owned()));
     }
-    let written = vocabulary::words().find(|word| word.name == name).map(|word| format!("write `{}`", word.signature));
+    let written = vocabulary::words().find(|word| word.name == name).map(|word| format!("write `{}`", word.written()));
     let with = if kinds.is_empty() { "without parameters".to_owned() } else { format!("with {}", kinds.join(", ")) };
     (codes::PARAMETERS, format!("`{name}` does not work {with}"), written)
 }

@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use rhai::{Dynamic, EvalAltResult, EvalContext, Expr, Expression, NativeCallContext, Scope};
+use rhai::{Dynamic, EvalAltResult, EvalContext, Expr, Expression, GlobalRuntimeState, NativeCallContext, Scope};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::codes;
+use super::explain::Noted;
 use super::fault::Fault;
 use super::raised;
 use super::set::{Body, Known, Rule, RuleSet};
@@ -85,7 +87,8 @@ pub struct RuleTrace {
 }
 
 /// Whether a rule took part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RuleOutcome {
     /// Its `when` was true.
     Applied,
@@ -99,6 +102,8 @@ pub enum RuleOutcome {
 pub(super) struct Run {
     pub known: Arc<Known>,
     pub input: Input,
+    /// What was read out of texts, where the run is to be explained.
+    pub noted: Noted,
     state: Mutex<State>,
 }
 
@@ -112,6 +117,15 @@ pub(super) struct State {
 }
 
 impl Run {
+    pub fn new(set: &RuleSet, input: &Input) -> Self {
+        Self { known: set.known().clone(), input: input.clone(), noted: None, state: Mutex::default() }
+    }
+
+    /// The same, noting what is read.
+    pub fn noting(self) -> Self {
+        Self { noted: Some(Mutex::default()), ..self }
+    }
+
     /// What the run gathered so far.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -142,11 +156,19 @@ pub(super) fn current(context: &NativeCallContext) -> Word<Arc<Run>> {
 ///
 /// Needs a thread with a stack of [`super::STACK_BYTES`] for the deepest scripts that a set may hold.
 pub fn decide(set: &RuleSet, input: &Input) -> Decided {
-    let facts = Facts::new(input.message.clone(), set.known().surroundings.time_zone.clone());
-    let run = Arc::new(Run { known: set.known().clone(), input: input.clone(), state: Mutex::default() });
-    let watch = Watch::start(input.expired.clone());
-    let mail = Dynamic::from(MailValue(Arc::new(facts)));
-    let tag = Dynamic::from(RunTag(run.clone()));
+    decide_in(set, &Arc::new(Run::new(set, input)))
+}
+
+/// The mail and the run as scripts see them.
+fn values(set: &RuleSet, run: &Arc<Run>) -> (Dynamic, Dynamic) {
+    let facts = Facts::new(run.input.message.clone(), set.known().surroundings.time_zone.clone());
+    (Dynamic::from(MailValue(Arc::new(facts))), Dynamic::from(RunTag(run.clone())))
+}
+
+/// Runs the rules in a run of its own.
+pub(super) fn decide_in(set: &RuleSet, run: &Arc<Run>) -> Decided {
+    let watch = Watch::start(run.input.expired.clone());
+    let (mail, tag) = values(set, run);
     let mut trace = Vec::with_capacity(set.all_rules().len());
     let mut ended = None;
     for rule in set.all_rules() {
@@ -154,7 +176,7 @@ pub fn decide(set: &RuleSet, input: &Input) -> Decided {
             RuleOutcome::NotReached
         } else {
             run.state().rule = Some(rule.name.clone());
-            match run_rule(set, rule, &run, &(&mail, &tag)) {
+            match run_rule(set, rule, run, &(&mail, &tag)) {
                 Ok(outcome) => outcome,
                 Err(end) => {
                     ended = Some(*end);
@@ -203,13 +225,7 @@ fn run_rule(set: &RuleSet, rule: &Rule, run: &Run, values: &(&Dynamic, &Dynamic)
 fn call(set: &RuleSet, rule: &Rule, body: &Body, values: &(&Dynamic, &Dynamic)) -> Word<Dynamic> {
     watch::next_call();
     let engine = set.engine();
-    let mut global = engine.new_global_runtime_state();
-    global.tag = values.1.clone();
-    global.source = Some(rule.source.clone());
-    global.lib.push(rule.functions.clone());
-    global.lib.push(body.functions.clone());
-    let mut scope = Scope::new();
-    scope.push_dynamic(body.parameter.clone(), values.0.clone());
+    let (mut global, mut scope) = ready(set, rule, body, values);
     let mut caches = body.resolved.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
     let result = evaluate(&mut EvalContext::new(engine, &mut global, &mut caches, &mut scope, None), &body.block);
     *body.resolved.lock().unwrap_or_else(PoisonError::into_inner) = Some(caches);
@@ -223,7 +239,26 @@ fn call(set: &RuleSet, rule: &Rule, body: &Body, values: &(&Dynamic, &Dynamic)) 
     }
 }
 
-fn evaluate(context: &mut EvalContext, block: &Expr) -> Word<Dynamic> {
+/// What a body runs in.
+fn ready(set: &RuleSet, rule: &Rule, body: &Body, values: &(&Dynamic, &Dynamic)) -> (GlobalRuntimeState, Scope<'static>) {
+    let mut global = set.engine().new_global_runtime_state();
+    global.tag = values.1.clone();
+    global.source = Some(rule.source.clone());
+    global.lib.push(rule.functions.clone());
+    global.lib.push(body.functions.clone());
+    let mut scope = Scope::new();
+    scope.push_dynamic(body.parameter.clone(), values.0.clone());
+    (global, scope)
+}
+
+/// What a body of a rule runs in, for who evaluates it piece by piece.
+pub(super) fn begin(set: &RuleSet, rule: &Rule, body: &Body, run: &Arc<Run>) -> (GlobalRuntimeState, Scope<'static>) {
+    run.state().rule = Some(rule.name.clone());
+    let (mail, tag) = values(set, run);
+    ready(set, rule, body, &(&mail, &tag))
+}
+
+pub(super) fn evaluate(context: &mut EvalContext, block: &Expr) -> Word<Dynamic> {
     context.eval_expression_tree(&Expression::from(block))
 }
 

@@ -37,7 +37,10 @@ pub(super) fn read_all(engine: &mut Engine, sources: &BTreeMap<String, String>, 
                 problems.extend(complaints, path, text);
                 scripts.push(Script { path: path.clone(), text: text.clone(), ast, constants });
             }
-            Err(error) => problems.extend(vec![syntax::complaint(&error, text)], path, text),
+            Err(error) => {
+                let complaints = syntax::complaints(error, text, |text| engine.compile(text).err());
+                problems.extend(complaints, path, text);
+            }
         }
     }
     scripts

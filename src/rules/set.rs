@@ -80,17 +80,40 @@ pub(super) struct Body {
     pub resolved: Mutex<Option<Caches>>,
 }
 
+/// What a look at the files of a rule set came to.
+pub struct Examined {
+    /// The set, if nothing keeps it from being used.
+    pub set: Option<RuleSet>,
+    /// What does.
+    pub faults: Vec<Fault>,
+    /// What does not, but is odd.
+    pub warnings: Vec<Fault>,
+}
+
+impl Examined {
+    fn failed(problems: Problems<'_>) -> Self {
+        let (faults, warnings) = problems.finish();
+        Self { set: None, faults, warnings }
+    }
+}
+
 impl RuleSet {
     /// Compiles and checks a rule set.
     ///
     /// # Errors
     /// Every problem of every file.
     pub fn load(files: RuleFiles, surroundings: Surroundings) -> Result<Self, Vec<Fault>> {
+        let Examined { set, faults, warnings } = Self::examine(files, surroundings);
+        set.map(|set| Self { warnings, ..set }).ok_or(faults)
+    }
+
+    /// Compiles and checks a rule set, and tells all that is wrong or odd with it.
+    pub fn examine(files: RuleFiles, surroundings: Surroundings) -> Examined {
         let dir = surroundings.dir.clone();
         let mut problems = Problems::new(&files, &dir);
         let sources = sources(&files, &mut problems);
         let tables = tables(&files, &mut problems);
-        let Some(templates) = templates(&files, &mut problems) else { return Err(problems.finish().0) };
+        let Some(templates) = templates(&files, &mut problems) else { return Examined::failed(problems) };
         let template_names = files.files.keys().filter_map(|path| path.strip_prefix("templates/")).map(str::to_owned).collect();
         let known = Known { surroundings, tables, templates, template_names };
         let mut engine = engine();
@@ -99,12 +122,13 @@ impl RuleSet {
         check::check(&engine, &scripts, &imports, &known, &mut problems);
         let rules = compile_rules(&mut engine, &scripts, &mut problems);
         check::reachable(&rules, &mut problems);
-        let (faults, warnings) = problems.finish();
-        if !faults.is_empty() {
-            return Err(faults);
+        if !problems.is_empty() {
+            return Examined::failed(problems);
         }
+        let (faults, warnings) = problems.finish();
         let hash = files.hash();
-        Ok(Self { engine, rules, known: Arc::new(known), sources, files, hash, warnings })
+        let set = Self { engine, rules, known: Arc::new(known), sources, files, hash, warnings: Vec::new() };
+        Examined { set: Some(set), faults, warnings }
     }
 
     /// The hash of all files.

@@ -63,14 +63,21 @@ pub(super) fn faults(files: &[(&str, &str)]) -> Vec<String> {
     load(files).err().unwrap_or_default().iter().map(ToString::to_string).collect()
 }
 
-pub(super) fn then(body: &str) -> Decided {
-    let text = format!("fn then(mail) {{\n{body}\n}}");
-    let set = load(&[
-        ("10-a.rhai", &text),
+fn loaded(body: &str) -> Result<RuleSet, Vec<Fault>> {
+    beside(&format!("fn then(mail) {{\n{body}\n}}"))
+}
+
+/// A rule beside a template and a table.
+fn beside(text: &str) -> Result<RuleSet, Vec<Fault>> {
+    load(&[
+        ("10-a.rhai", text),
         ("templates/received.html", "<p>{{ number }}</p>"),
         ("regions.csv", "postcode;region\n01067;East\n"),
-    ]);
-    match set {
+    ])
+}
+
+pub(super) fn then(body: &str) -> Decided {
+    match loaded(body) {
         Ok(set) => decide(&set, &input(INVOICE)),
         Err(faults) => panic!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
     }
@@ -83,14 +90,17 @@ pub(super) fn planned(body: &str) -> Plan {
     }
 }
 
+/// What a body faults with, at the latest when it runs.
 pub(super) fn fault(body: &str) -> String {
-    match then(body).decision {
-        Decision::Faulted(fault) => {
-            let hint = fault.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
-            format!("{}:{} {} {}{hint}", fault.line.unwrap_or(0), fault.column.unwrap_or(0), fault.code, fault.message)
-        }
-        other => panic!("{body}: {other:?}"),
-    }
+    let fault = match loaded(body) {
+        Err(faults) => faults[0].clone(),
+        Ok(set) => match decide(&set, &input(INVOICE)).decision {
+            Decision::Faulted(fault) => fault,
+            other => panic!("{body}: {other:?}"),
+        },
+    };
+    let hint = fault.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+    format!("{}:{} {} {}{hint}", fault.line.unwrap_or(0), fault.column.unwrap_or(0), fault.code, fault.message)
 }
 
 pub(super) fn parked(body: &str) -> String {
@@ -432,4 +442,40 @@ fn one_set_decides_on_many_threads_alike() {
             scope.spawn(|| (0..50).for_each(|_| assert_eq!(decide(&set, &input(INVOICE)), expected)));
         }
     });
+}
+
+/// The examples of a page: whether they are right, and the rule.
+fn examples(page: &str) -> Vec<(bool, &str)> {
+    let mut found = Vec::new();
+    for (at, _) in page.match_indices("```rhai\n") {
+        let is_right = page[..at].trim_end().ends_with("Right:");
+        assert!(is_right || page[..at].trim_end().ends_with("Wrong:"), "{page}");
+        found.push((is_right, page[at + 8..].split("```").next().unwrap()));
+    }
+    found
+}
+
+#[test]
+fn the_wrong_example_of_each_page_is_told_by_its_code_and_the_right_one_is_right() {
+    let mut odd = Vec::new();
+    for page in codes::pages() {
+        let code = page.split(' ').next().unwrap();
+        for (is_right, rule) in examples(page) {
+            let told: Vec<&str> = match beside(rule) {
+                Err(faults) => faults.iter().map(|fault| fault.code).collect(),
+                Ok(set) => {
+                    let faulted = match decide(&set, &input(INVOICE)).decision {
+                        Decision::Faulted(fault) => Some(fault.code),
+                        _ => None,
+                    };
+                    set.warnings().iter().map(|fault| fault.code).chain(faulted).collect()
+                }
+            };
+            let expected = if is_right { told.is_empty() } else { told.contains(&code) };
+            if !expected {
+                odd.push(format!("{code} {}: {told:?}", if is_right { "right" } else { "wrong" }));
+            }
+        }
+    }
+    assert_eq!(odd, Vec::<String>::new());
 }

@@ -69,6 +69,11 @@ pub(super) fn stop_soon(stopped: Stopped) {
     }
 }
 
+/// Operations of the last run on this thread so far.
+pub(super) fn operations() -> u64 {
+    EARLIER.get() + PRESENT.get()
+}
+
 /// Counts a word's reading of a text as operations.
 pub(super) fn charge(bytes: usize) {
     EARLIER.set(EARLIER.get() + (bytes / BYTES_AN_OPERATION) as u64);

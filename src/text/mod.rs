@@ -14,6 +14,7 @@ mod date_names;
 mod glob;
 mod money;
 mod nearest;
+mod nearest_label;
 mod number_form;
 mod pattern;
 mod similarity;
@@ -24,6 +25,7 @@ pub use date::{DateError, add_workdays, format_date, to_date, to_date_guess, wee
 pub use glob::like;
 pub use money::{to_money, to_money_as, to_number, to_number_as};
 pub use nearest::{did_you_mean, nearest};
+pub use nearest_label::nearest_label;
 pub use number_form::{NumberError, NumberForm, format_number};
 pub use pattern::{FIND_ALL_MAX, PatternError, TooManyMatches, find, find_all, groups, matches, pattern};
 pub use similarity::similar;

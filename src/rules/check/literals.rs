@@ -10,7 +10,7 @@ use crate::rules::syntax::Complaint;
 use crate::rules::vocabulary::{FORWARD_OPTIONS, REPLY_OPTIONS, SEND_OPTIONS};
 use crate::rules::{codes, folder};
 use crate::text;
-use crate::text::did_you_mean;
+use crate::text::{did_you_mean, nearest};
 
 impl Checked<'_> {
     pub(super) fn literals(&mut self, call: &Call) {
@@ -101,9 +101,10 @@ impl Checked<'_> {
         };
         let missing: Vec<String> =
             self.known.templates.variables(&name).into_iter().filter(|variable| !given.contains(&variable.as_str())).collect();
-        if !missing.is_empty() {
+        if let Some(first) = missing.first() {
             let message = format!("the template `{name}` needs {} too", missing.join(", "));
-            self.complain(codes::TEMPLATE_VARIABLE, message, position, None);
+            let near = nearest(first, given.iter().copied()).map(|given| format!("should `{given}` be `{first}`?"));
+            self.complain(codes::TEMPLATE_VARIABLE, message, position, near);
         }
     }
 

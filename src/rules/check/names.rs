@@ -1,40 +1,72 @@
 //! The functions a script can call.
 
+use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
 
-use rhai::Engine;
+use rhai::{Dynamic, Engine};
 
 use crate::rules::script::{Imports, Script};
 
 /// Numbers of parameters by name.
 pub(in crate::rules) type Functions = BTreeMap<String, BTreeSet<usize>>;
 
+/// Everything that is registered.
+#[derive(Default)]
+pub(in crate::rules) struct Registered {
+    /// Numbers of parameters by name; a word said of something counts that too.
+    pub numbers: Functions,
+    /// The kinds of parameters by name, one list a function.
+    overloads: BTreeMap<String, Vec<Vec<TypeId>>>,
+}
+
 /// The names one script knows.
 pub(in crate::rules) struct Names<'n> {
-    /// What the engine has; a word said of something counts that too.
-    pub words: &'n Functions,
+    /// What the engine has.
+    pub words: &'n Registered,
     /// What the file itself defines.
     pub own: Functions,
     /// What it imports, by alias.
     pub imported: BTreeMap<String, Functions>,
 }
 
-/// Everything that is registered.
-pub(super) fn all(engine: &Engine) -> Functions {
-    let mut functions = Functions::new();
-    let registered = engine.collect_fn_metadata(
-        None,
-        |function| Some((function.metadata.name.to_string(), function.metadata.num_params)),
-        true,
-    );
-    for (name, parameters) in registered {
-        functions.entry(name).or_default().insert(parameters);
+impl Registered {
+    /// Everything that an engine has.
+    pub fn of(engine: &Engine) -> Self {
+        let mut all = Self::default();
+        let registered = engine.collect_fn_metadata(
+            None,
+            |function| Some((function.metadata.name.to_string(), function.metadata.param_types.to_vec())),
+            true,
+        );
+        for (name, parameters) in registered {
+            all.numbers.entry(name.clone()).or_default().insert(parameters.len());
+            all.overloads.entry(name).or_default().push(parameters);
+        }
+        all
     }
-    functions
+
+    /// Whether a function of that name takes such values; an empty list of types stands for any value.
+    pub fn takes(&self, name: &str, values: &[&[TypeId]]) -> bool {
+        let fits = |parameter: &TypeId, types: &[TypeId]| {
+            types.is_empty() || *parameter == TypeId::of::<Dynamic>() || types.contains(parameter)
+        };
+        self.overloads.get(name).is_some_and(|overloads| {
+            overloads.iter().any(|parameters| {
+                parameters.len() == values.len() && parameters.iter().zip(values).all(|(parameter, types)| fits(parameter, types))
+            })
+        })
+    }
+
+    /// Whether something of these types has a word of that name, with whatever parameters.
+    pub fn is_said_of(&self, types: &[TypeId], name: &str) -> bool {
+        self.overloads.get(name).is_some_and(|overloads| {
+            overloads.iter().any(|parameters| parameters.first().is_some_and(|first| types.contains(first)))
+        })
+    }
 }
 
 impl<'n> Names<'n> {
-    pub fn new(words: &'n Functions, script: &Script, scripts: &[Script], imports: &Imports) -> Self {
+    pub fn new(words: &'n Registered, script: &Script, scripts: &[Script], imports: &Imports) -> Self {
         let imported = imports
             .iter()
             .filter_map(|(alias, path)| {
@@ -48,8 +80,8 @@ impl<'n> Names<'n> {
 
     /// Names that may be called, for a near miss.
     pub fn callable(&self) -> impl Iterator<Item = &str> {
-        let words =
-            self.words.keys().map(String::as_str).filter(|name| name.chars().all(|sign| sign.is_alphanumeric() || sign == '_'));
+        let is_name = |name: &&str| name.chars().all(|sign| sign.is_alphanumeric() || sign == '_');
+        let words = self.words.numbers.keys().map(String::as_str).filter(is_name);
         self.own.keys().map(String::as_str).chain(words)
     }
 }

@@ -32,8 +32,9 @@ impl<'p> Problems<'p> {
     }
 
     pub fn push(&mut self, fault: Fault) {
-        if self.faults.len() < PROBLEMS_MAX && !self.faults.contains(&fault) {
-            self.faults.push(fault);
+        let list = if codes::is_warning(fault.code) { &mut self.warnings } else { &mut self.faults };
+        if list.len() < PROBLEMS_MAX && !list.contains(&fault) {
+            list.push(fault);
         }
     }
 
@@ -65,8 +66,10 @@ impl<'p> Problems<'p> {
 
     /// Faults and warnings, in the order of files and lines.
     pub fn finish(self) -> (Vec<Fault>, Vec<Fault>) {
-        let Self { mut faults, warnings, .. } = self;
-        faults.sort_by(|one, other| (&one.file, one.line, one.column).cmp(&(&other.file, other.line, other.column)));
+        let Self { mut faults, mut warnings, .. } = self;
+        for list in [&mut faults, &mut warnings] {
+            list.sort_by(|one, other| (&one.file, one.line, one.column).cmp(&(&other.file, other.line, other.column)));
+        }
         (faults, warnings)
     }
 }

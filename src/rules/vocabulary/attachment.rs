@@ -26,7 +26,7 @@ pub(super) const WORDS: &[Entry] = &[
     Entry::new([
         "attachment",
         "attachment",
-        "mail.attachment(glob) -> attachment",
+        "mail.attachment(glob) -> attachment or ()",
         "The only attachment with such a name; two that match park the mail",
         "note(mail.attachment(\"*.csv\").name);",
     ]),
@@ -49,7 +49,7 @@ pub(super) const WORDS: &[Entry] = &[
     Entry::new([
         "problem",
         "attachment",
-        "attachment.problem -> text",
+        "attachment.problem -> text or ()",
         "Why it cannot be read, if it cannot",
         "note(mail.attachment(\"*.csv\").problem ?? \"fine\");",
     ]),
@@ -70,14 +70,14 @@ pub(super) const WORDS: &[Entry] = &[
     Entry::new([
         "json",
         "attachment",
-        "attachment.json -> value",
+        "attachment.json -> value or ()",
         "What a JSON file holds",
         "if mail.attachment(\"*.json\").json != () { flag(); }",
     ]),
     Entry::new([
         "mail",
         "attachment",
-        "attachment.mail -> mail",
+        "attachment.mail -> mail or ()",
         "The mail that is attached",
         "if mail.attachment(\"*.eml\").mail.subject != () { flag(); }",
     ]),

@@ -23,7 +23,7 @@ pub(super) const WORDS: &[Entry] = &[
         "The readable text, tables kept in columns",
         "note(mail.text.find(#\"No\\. (\\S+)\"#) ?? \"none\");",
     ]),
-    Entry::new(["html", "content", "mail.html -> text", "The HTML as it was sent", "if mail.html != () { flag(); }"]),
+    Entry::new(["html", "content", "mail.html -> text or ()", "The HTML as it was sent", "if mail.html != () { flag(); }"]),
     Entry::new([
         "top_text",
         "content",
@@ -34,14 +34,14 @@ pub(super) const WORDS: &[Entry] = &[
     Entry::new([
         "quoted_text",
         "content",
-        "mail.quoted_text -> text",
+        "mail.quoted_text -> text or ()",
         "The quoted mails below",
         "if mail.quoted_text != () { flag(); }",
     ]),
     Entry::new([
         "table",
         "content",
-        "mail.table(columns…) -> list",
+        "mail.table(columns…) -> list or ()",
         "The rows of the table that has these columns; two such tables park the mail",
         "for row in mail.table(\"Article\", \"Qty\") ?? [] { note(`${row.Article}: ${row.Qty}`); }",
     ]),
@@ -70,7 +70,7 @@ pub(super) const WORDS: &[Entry] = &[
     Entry::new([
         "language",
         "content",
-        "mail.language -> text",
+        "mail.language -> text or ()",
         "\"en\", \"de\" …, where the text is long enough to tell",
         "note(mail.language ?? \"unknown\");",
     ]),

@@ -16,7 +16,7 @@ pub(super) const WORDS: &[Entry] = &[
     Entry::new([
         "sender",
         "envelope",
-        "mail.sender -> address",
+        "mail.sender -> address or ()",
         "The Sender field, where there is one",
         "note(`${mail.sender != ()}`);",
     ]),
@@ -50,7 +50,7 @@ pub(super) const WORDS: &[Entry] = &[
     Entry::new([
         "conversation",
         "envelope",
-        "mail.conversation -> text",
+        "mail.conversation -> text or ()",
         "The conversation's id",
         "note(mail.conversation ?? \"none\");",
     ]),
@@ -73,7 +73,7 @@ pub(super) const WORDS: &[Entry] = &[
     Entry::new([
         "header",
         "envelope",
-        "mail.header(name) -> text",
+        "mail.header(name) -> text or ()",
         "The topmost header field of that name",
         "note(mail.header(\"X-Ticket\") ?? \"none\");",
     ]),
@@ -88,7 +88,7 @@ pub(super) const WORDS: &[Entry] = &[
     Entry::new([
         "name",
         "envelope",
-        "address.name -> text",
+        "address.name -> text or ()",
         "The name beside the address",
         "note(mail.from.name ?? mail.from.address);",
     ]),

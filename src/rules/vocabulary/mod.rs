@@ -38,6 +38,9 @@ pub struct Word {
     pub example: &'static str,
 }
 
+/// How a signature says that a word may give `()`.
+const OR_ABSENT: &str = " or ()";
+
 impl Word {
     const fn new(parts: [&'static str; 5]) -> Self {
         let [name, family, signature, summary, example] = parts;
@@ -50,9 +53,19 @@ impl Word {
         head.rsplit_once('.').map(|(receiver, _)| receiver)
     }
 
+    /// How it is written, without what it gives: `mail.attachment(glob)`.
+    pub fn written(&self) -> &'static str {
+        self.signature.split(" -> ").next().unwrap_or(self.signature)
+    }
+
     /// The kind of what it gives, if it gives something.
     pub fn gives(&self) -> Option<&'static str> {
-        self.signature.rsplit_once("-> ").map(|(_, kind)| kind)
+        self.signature.rsplit_once("-> ").map(|(_, kind)| kind.trim_end_matches(OR_ABSENT))
+    }
+
+    /// Whether it gives `()` when there is nothing.
+    pub fn may_be_absent(&self) -> bool {
+        self.signature.ends_with(OR_ABSENT)
     }
 }
 

@@ -7,6 +7,7 @@ use super::Word as Entry;
 use super::content::texts_of;
 use super::register::{Absent, of_text, text, texts};
 use crate::rules::codes;
+use crate::rules::readings;
 use crate::rules::stop::{Word, fault};
 use crate::rules::values::{Day, text_or_absent};
 use crate::text;
@@ -16,7 +17,7 @@ pub(super) const WORDS: &[Entry] = &[
     Entry::new([
         "find",
         "text",
-        "text.find(regex) -> text",
+        "text.find(regex) -> text or ()",
         "The first group of the first match, else the whole match",
         "note(mail.text.find(#\"No\\.\\s*(\\S+)\"#) ?? \"none\");",
     ]),
@@ -30,7 +31,7 @@ pub(super) const WORDS: &[Entry] = &[
     Entry::new([
         "groups",
         "text",
-        "text.groups(regex) -> map",
+        "text.groups(regex) -> map or ()",
         "The named groups of the first match",
         "let g = mail.text.groups(#\"No\\. (?<number>\\S+)\"#); note(g?.number ?? \"none\");",
     ]),
@@ -51,14 +52,14 @@ pub(super) const WORDS: &[Entry] = &[
     Entry::new([
         "value_after",
         "text",
-        "text.value_after(labels…) -> text",
+        "text.value_after(labels…) -> text or ()",
         "The value beside or below the first label that is there",
         "note(mail.text.value_after(\"Total due\", \"Total\") ?? \"none\");",
     ]),
     Entry::new([
         "text_between",
         "text",
-        "text.text_between(a, b) -> text",
+        "text.text_between(a, b) -> text or ()",
         "What stands between two marks",
         "note(mail.text.text_between(\"Dear\", \",\") ?? \"none\");",
     ]),
@@ -66,21 +67,21 @@ pub(super) const WORDS: &[Entry] = &[
     Entry::new([
         "to_money",
         "text",
-        "text.to_money() -> number",
+        "text.to_money() -> number or ()",
         "The amount; write the form where it reads two ways",
         "note(`${\"1.234,56 EUR\".to_money()} ${\"1.234\".to_money(\"1.234,56\")}`);",
     ]),
     Entry::new([
         "to_number",
         "text",
-        "text.to_number() -> number",
+        "text.to_number() -> number or ()",
         "The number; write the form where it reads two ways",
         "if \"12\".to_number() > 5 { flag(); }",
     ]),
     Entry::new([
         "to_date",
         "text",
-        "text.to_date(form) -> day",
+        "text.to_date(form) -> day or ()",
         "The day, in the form of Excel's letters",
         "flag(\"24.12.2024\".to_date(\"dd.MM.yyyy\"));",
     ]),
@@ -100,7 +101,9 @@ const LABELS_MAX: usize = 12;
 pub(super) fn register(engine: &mut Engine) {
     of_text(engine, "find", &[text()], &Absent::Nothing, |context, it, given| {
         let regex = pattern(context, &given.text(0))?;
-        Ok(text_or_absent(text::find(it, &regex)))
+        let found = text::find(it, &regex);
+        readings::note(context, "find", &[given.text(0).as_str()], (it, found));
+        Ok(text_or_absent(found))
     });
     of_text(engine, "find_all", &[text()], &Absent::Nothing, |context, it, given| {
         let regex = pattern(context, &given.text(0))?;
@@ -124,15 +127,18 @@ pub(super) fn register(engine: &mut Engine) {
         super::kind::matches_glob(context, it, &given.text(0)).map(Dynamic::from)
     });
     for labels in 1..=LABELS_MAX {
-        of_text(engine, "value_after", &vec![text(); labels], &Absent::Nothing, |_, it, given| {
-            Ok(value_after(it, &given.texts()))
+        of_text(engine, "value_after", &vec![text(); labels], &Absent::Nothing, |context, it, given| {
+            Ok(value_after(context, it, &given.texts()))
         });
     }
     of_text(engine, "value_after", &[std::any::TypeId::of::<Array>()], &Absent::Nothing, |context, it, given| {
-        Ok(value_after(it, &texts(context, &given.value(0))?))
+        Ok(value_after(context, it, &texts(context, &given.value(0))?))
     });
-    of_text(engine, "text_between", &[text(), text()], &Absent::Nothing, |_, it, given| {
-        Ok(text_or_absent(text::text_between(it, &given.text(0), &given.text(1))))
+    of_text(engine, "text_between", &[text(), text()], &Absent::Nothing, |context, it, given| {
+        let (after, before) = (given.text(0), given.text(1));
+        let found = text::text_between(it, &after, &before);
+        readings::note(context, "text_between", &[after.as_str(), before.as_str()], (it, found));
+        Ok(text_or_absent(found))
     });
     for written in ["lines", "get$lines"] {
         of_text(engine, written, &[], &Absent::Nothing, |_, it, _| Ok(texts_of(text::lines(it))));
@@ -163,9 +169,11 @@ fn register_dates(engine: &mut Engine) {
     of_text(engine, "to_date", &[], &Absent::Nothing, |context, it, _| day(context, text::to_date_guess(it)));
 }
 
-fn value_after(it: &str, labels: &[ImmutableString]) -> Dynamic {
+fn value_after(context: &NativeCallContext, it: &str, labels: &[ImmutableString]) -> Dynamic {
     let labels: Vec<&str> = labels.iter().map(ImmutableString::as_str).collect();
-    text_or_absent(text::value_after(it, &labels))
+    let found = text::value_after(it, &labels);
+    readings::note(context, "value_after", &labels, (it, found));
+    text_or_absent(found)
 }
 
 fn pattern(context: &NativeCallContext, expression: &str) -> Word<std::sync::Arc<regex::Regex>> {
