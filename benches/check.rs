@@ -19,9 +19,9 @@ fn main() {
     for mailbox in ["invoices", "orders", "support"] {
         for (path, bytes) in RuleFiles::read(&sample.join(mailbox)).unwrap().files {
             if Path::new(&path).extension().is_some_and(|extension| extension == "rhai") && !path.contains('/') {
-                rules.push(bytes)
+                rules.push(bytes);
             } else {
-                drop(files.insert(path, bytes))
+                drop(files.insert(path, bytes));
             }
         }
     }

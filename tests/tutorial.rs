@@ -36,15 +36,12 @@ fn the_tutorial_says_what_its_reader_will_see() {
         let (commands, after) = after.split_once("```\n").unwrap();
         let came = said(dir.path(), commands);
         write!(followed, "{before}```sh\n{commands}```\n").unwrap();
-        rest = match after.strip_prefix("\n```text\n") {
-            Some(told) => {
-                write!(followed, "\n```text\n{came}\n```\n").unwrap();
-                told.split_once("```\n").unwrap().1
-            }
-            None => {
-                assert_eq!(came, "", "{commands}");
-                after
-            }
+        rest = if let Some(told) = after.strip_prefix("\n```text\n") {
+            write!(followed, "\n```text\n{came}\n```\n").unwrap();
+            told.split_once("```\n").unwrap().1
+        } else {
+            assert_eq!(came, "", "{commands}");
+            after
         };
         steps += 1;
     }

@@ -27,7 +27,8 @@ fn told(script: &str) -> String {
         time_zone: jiff::tz::TimeZone::UTC,
     };
     let Examined { faults, warnings, .. } = RuleSet::examine(RuleFiles::from_files(files), surroundings);
-    faults.iter().chain(&warnings).map(|fault| format!("{fault}\n")).collect()
+    let lines: Vec<String> = faults.iter().chain(&warnings).map(ToString::to_string).collect();
+    lines.join("\n") + "\n"
 }
 
 fn scripts() -> Vec<PathBuf> {
@@ -50,7 +51,7 @@ fn each_mistake_is_told_in_the_words_beside_it() {
             std::fs::write(&golden, &came).unwrap();
         }
         let expected = std::fs::read_to_string(&golden).unwrap_or_default();
-        if came.is_empty() || came != expected {
+        if came.trim().is_empty() || came != expected {
             different.push(format!("{}\n--- expected\n{expected}--- came\n{came}", path.display()));
         }
     }

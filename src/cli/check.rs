@@ -54,7 +54,7 @@ fn problems(path: &Path) -> Vec<Fault> {
     let mut faults: Vec<Fault> = config.warnings.iter().map(of_configuration).collect();
     let shown = path.display().to_string();
     match Graph::check(&graph_settings(&config), Clock::system().now()) {
-        Ok(soon) => faults.extend(soon.map(|soon| Fault::new(codes::ODD_CONFIGURATION, shown.clone(), soon.to_string()))),
+        Ok(soon) => faults.extend(soon.map(|soon| Fault::new(codes::ODD_CONFIGURATION, shown.clone(), soon))),
         Err(error) => faults.push(Fault::new(codes::CONFIGURATION, shown.clone(), error.to_string())),
     }
     for error in Endpoints::check(&endpoint_settings(&config)) {

@@ -194,20 +194,14 @@ fn fixture(mail: &Path, mailbox: &str, name: Option<&str>, config: &Config) -> a
     let tried =
         try_cases(&Rehearsal::new(&rules), vec![case.clone()], Jobs::all_cores(), |tried| accepted = Some(tried.accept()));
     tried.context("the mail cannot be worked on")?;
-    match accepted {
-        Some(Accepted::Refused(reason)) => {
-            tell(&format!("What comes of it cannot be expected: {reason}"));
-            Ok(Exit::No)
-        }
-        _ => {
-            say(&format!("wrote {}", case.expectation.display()));
-            tell(
-                "Read it: it says what the rules do now. Correct what shall be otherwise; `postroom test` compares from now on.",
-            );
-            tell("The mail is kept as it is: take out what nobody else shall read.");
-            Ok(Exit::Done)
-        }
+    if let Some(Accepted::Refused(reason)) = accepted {
+        tell(&format!("What comes of it cannot be expected: {reason}"));
+        return Ok(Exit::No);
     }
+    say(&format!("wrote {}", case.expectation.display()));
+    tell("Read it: it says what the rules do now. Correct what shall be otherwise; `postroom test` compares from now on.");
+    tell("The mail is kept as it is: take out what nobody else shall read.");
+    Ok(Exit::Done)
 }
 
 fn of<'c>(config: &'c Config, mailbox: &str) -> anyhow::Result<&'c MailboxConfig> {

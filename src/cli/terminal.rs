@@ -13,7 +13,7 @@ pub(super) fn columns() -> Option<usize> {
     if !out.is_terminal() {
         return None;
     }
-    let told = rustix::termios::tcgetwinsize(&out).map(|size| usize::from(size.ws_col)).unwrap_or(0);
+    let told = rustix::termios::tcgetwinsize(&out).map_or(0, |size| usize::from(size.ws_col));
     Some(if told == 0 { COLUMNS } else { told.max(COLUMNS_MIN) })
 }
 

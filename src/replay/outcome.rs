@@ -152,7 +152,7 @@ impl Outcome {
             },
             Decision::Planned(plan) => {
                 let whole = |planned: &PlannedAction| whole(planned, envelope, rehearsal);
-                let actions = if detail != Detail::Brief { plan.actions.iter().map(whole).collect() } else { Vec::new() };
+                let actions = if detail == Detail::Brief { Vec::new() } else { plan.actions.iter().map(whole).collect() };
                 let lines = plan.actions.iter().map(line).collect();
                 Self { decision: "planned", actions, lines, remember: plan.remember, ..outcome }
             }

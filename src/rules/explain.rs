@@ -237,7 +237,9 @@ impl Apart<'_> {
                     (before, Some((_, end))) => self.look_at(before, Some(end), values),
                     _ => {}
                 }
-                arguments.iter().for_each(|argument| self.look(argument, values));
+                for argument in arguments {
+                    self.look(argument, values);
+                }
             }
             Expr::Coalesce(parts, _) => parts.iter().for_each(|part| self.look(part, values)),
             _ => {}

@@ -51,7 +51,8 @@ pub struct TextPlace {
 
 /// A reading as a word notes it, with Rhai's place.
 pub(super) struct Noted {
-    file: Option<String>,
+    /// Its path in the rule set.
+    path: String,
     position: Position,
     reading: Reading,
 }
@@ -69,8 +70,10 @@ pub(super) fn note(context: &NativeCallContext, word: &'static str, wanted: &[&s
     let whole = base.map_or(it, |(whole, _)| whole);
     let place = offset.map(|offset| place(whole, base.map_or(0, |(_, begin)| begin) + offset));
     let near = if found.is_none() { nearest(word, wanted, it) } else { None };
+    // A function of the rule's own file has no source of its own.
+    let own = || run.state().rule.as_ref().map(|rule| format!("{rule}.rhai")).unwrap_or_default();
     noted.push(Noted {
-        file: context.call_source().map(str::to_owned),
+        path: context.call_source().filter(|source| !source.is_empty()).map_or_else(own, str::to_owned),
         position: context.call_position(),
         reading: Reading {
             file: String::new(),
@@ -133,8 +136,7 @@ impl Run {
         let Some(noted) = &self.noted else { return Vec::new() };
         let noted = std::mem::take(&mut *noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         let mut readings: Vec<Reading> = Vec::new();
-        for Noted { file, position, reading } in noted {
-            let path = file.unwrap_or_default();
+        for Noted { path, position, reading } in noted {
             let line = position.line().unwrap_or(0);
             let written = set.source(&path).lines().nth(line.wrapping_sub(1)).unwrap_or_default();
             let reading = Reading { file: set.shown(&path), line, field: field(written), ..reading };

@@ -220,7 +220,7 @@ fn message(kind: &ParseErrorType) -> String {
         ParseErrorType::BadInput(LexError::MalformedEscapeSequence(escape)) => {
             format!("`{escape}` has no meaning in a text in quotes")
         }
-        ParseErrorType::BadInput(LexError::MalformedChar(text)) => format!("{} is no text", text.trim_matches('`')),
+        ParseErrorType::BadInput(LexError::MalformedChar(text)) => format!("`'{text}'` is no text"),
         ParseErrorType::BadInput(LexError::UnterminatedString) => "a text has no closing quote".to_owned(),
         other if other.to_string().contains("typo of '=='") => "`=` gives a value; here one is compared".to_owned(),
         ParseErrorType::ExprTooDeep => "brackets or blocks are nested too deep".to_owned(),

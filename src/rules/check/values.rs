@@ -271,7 +271,7 @@ fn incomparable(one: Kind, other: Kind) -> Option<Option<&'static str>> {
 /// Every statement and expression of a block.
 fn each_node(block: &[Stmt], see: &mut impl FnMut(&ASTNode)) {
     let mut path = Vec::new();
-    for statement in block.iter() {
+    for statement in block {
         statement.walk(&mut path, &mut |path: &[ASTNode]| {
             if let Some(node) = path.last() {
                 see(node);
