@@ -1,6 +1,7 @@
 //! The parsed MIME of a message; each view of it is worked out when first asked for, and kept.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
@@ -11,10 +12,10 @@ use super::envelope::{Envelope, Header};
 use super::html::{self, Link};
 use super::message::Message;
 use super::parse::{self, Parsed, Part};
-use super::quoted::Split;
 use super::source::Source;
+use super::split::{Forwarded, Marks, Portion, Split, Subject};
 use super::table::{Grid, Table, TableSearch};
-use super::{language, plain_table};
+use super::{ATTACHED_MAILS_MAX, language, plain_table};
 
 /// A message's content: text, HTML, tables, attachments. `Send + Sync`; asking twice costs once.
 pub struct Content {
@@ -25,8 +26,9 @@ pub struct Content {
     depth: u8,
     headers: OnceLock<Vec<Header>>,
     html: OnceLock<Option<String>>,
-    text: OnceLock<String>,
+    text: OnceLock<(String, Marks)>,
     split: OnceLock<Split>,
+    forwarded: OnceLock<Option<Box<Message>>>,
     grids: OnceLock<Vec<Grid>>,
     tables: OnceLock<Vec<Table>>,
     links: OnceLock<Vec<Link>>,
@@ -73,6 +75,7 @@ impl Content {
             html: OnceLock::new(),
             text: OnceLock::new(),
             split: OnceLock::new(),
+            forwarded: OnceLock::new(),
             grids: OnceLock::new(),
             tables: OnceLock::new(),
             links: OnceLock::new(),
@@ -130,10 +133,14 @@ impl Content {
     /// The readable text, lines ended by `\n`: the plain text parts where one has content, else the HTML with table rows on
     /// one line each, cells joined by a tab.
     pub fn text(&self) -> &str {
+        &self.marked_text().0
+    }
+
+    fn marked_text(&self) -> &(String, Marks) {
         self.text.get_or_init(|| {
             let plain: Vec<&str> = self.bodies(&self.parsed.text_body, is_plain).filter(|text| !is_blank(text)).collect();
             if !plain.is_empty() {
-                return unix_lines(&plain);
+                return (unix_lines(&plain), Marks::default());
             }
             self.html().map(html::text).unwrap_or_default()
         })
@@ -147,7 +154,7 @@ impl Content {
         self.html.get_or_init(|| Some([first, second].into_iter().chain(found).collect::<Vec<_>>().join("\n"))).as_deref()
     }
 
-    /// The text without the quoted trail and without the signature.
+    /// What the sender wrote now: the text without the quoted trail, the signature and notices.
     pub fn top_text(&self) -> &str {
         &self.split().top
     }
@@ -157,13 +164,39 @@ impl Content {
         &self.split().quoted
     }
 
-    /// The signature that stands below the top text (`-- `, "Sent from my …"); empty when there is none.
+    /// The signature below the top text, from the greeting, `--` or "Sent from my …" on; empty when there is none.
     pub fn signature(&self) -> &str {
         &self.split().signature
     }
 
+    /// Notices around the text: confidentiality below, "this message came from outside" above; empty when there are none.
+    pub fn notices(&self) -> &str {
+        &self.split().notices
+    }
+
+    /// What each stretch of the text is, in bytes, from its beginning to its end without a gap.
+    pub fn portions(&self) -> &[(Portion, Range<usize>)] {
+        &self.split().spans
+    }
+
     fn split(&self) -> &Split {
-        self.split.get_or_init(|| Split::of(self.text()))
+        self.split.get_or_init(|| {
+            let (text, marks) = self.marked_text();
+            Split::of(text, marks)
+        })
+    }
+
+    /// The message that this one forwards in its text, opened: envelope and text as a mail of their own. In an answer (`RE:`)
+    /// only one that words introduce as forwarded. Its date is the header field `Date`, as the mail program wrote it.
+    pub fn forwarded(&self) -> Option<&Message> {
+        let found = self.forwarded.get_or_init(|| {
+            let (text, marks) = self.marked_text();
+            let subject = Subject::of(self.parsed.fields.subject.as_deref());
+            let found = Forwarded::find(text, marks, subject).filter(|_| self.depth < ATTACHED_MAILS_MAX)?;
+            let content = Self::parse_within(found.to_raw(), self.depth + 1);
+            Some(Box::new(Message::of_forwarded(content, found)))
+        });
+        found.as_deref()
     }
 
     /// All tables with at least two columns and two rows: of the HTML, only the innermost; without HTML, those drawn in the text.

@@ -60,7 +60,7 @@ fn read(message: Message) -> Option<Crossing> {
     let _ = (message.bounce(), message.authenticity(), message.reply_hazard(&[]), message.is_meeting());
     let content = message.into_content()?;
     // The language is guessed from two thousand characters, whatever the message: that is never too much, and costs a tenth.
-    let _ = (content.headers(), content.top_text(), content.links(), content.tables());
+    let _ = (content.headers(), content.top_text(), content.forwarded(), content.links(), content.tables());
     // It is building the tree that may be too much, not walking it: the selector finds nothing.
     let _ = (content.data(""), content.select("nothing"));
     let mut mails = Vec::new();
@@ -97,7 +97,7 @@ mod tests {
             content.defects(),
             content.text(),
             content.html(),
-            (content.top_text(), content.quoted_text(), content.signature()),
+            (content.portions(), content.forwarded().map(|mail| (&mail.envelope, mail.content().map(Content::text)))),
             content.tables(),
             content.links(),
             content.language(),

@@ -22,10 +22,9 @@ mod message;
 mod nesting;
 mod parse;
 mod plain_table;
-mod quoted;
-mod quoted_phrases;
 mod skeleton;
 mod source;
+mod split;
 mod table;
 
 #[cfg(test)]
@@ -41,6 +40,7 @@ pub use defect::Defect;
 pub use envelope::{Address, Envelope, Header};
 pub use html::Link;
 pub use message::{Message, NeedsContent};
+pub use split::Portion;
 pub use table::{Table, TableSearch};
 
 /// Bytes of a raw message; of a larger one only the header is read.

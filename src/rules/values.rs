@@ -18,13 +18,16 @@ pub(super) struct Facts {
     pub text: OnceLock<Dynamic>,
     pub top_text: OnceLock<Dynamic>,
     pub quoted_text: OnceLock<Dynamic>,
+    pub signature: OnceLock<Dynamic>,
+    pub notices: OnceLock<Dynamic>,
+    pub forwarded: OnceLock<Dynamic>,
     pub html: OnceLock<Dynamic>,
 }
 
 impl Facts {
     pub fn new(message: Arc<Message>, zone: TimeZone) -> Self {
-        let (subject, text, top_text, quoted_text, html) = <_>::default();
-        Self { message, zone, subject, text, top_text, quoted_text, html }
+        let (subject, text, top_text, quoted_text, signature, notices, forwarded, html) = <_>::default();
+        Self { message, zone, subject, text, top_text, quoted_text, signature, notices, forwarded, html }
     }
 }
 

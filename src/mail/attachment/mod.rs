@@ -137,7 +137,7 @@ impl Attachment {
                 Format::Unread(_) => None,
                 _ if self.size() > READABLE_MAX => None,
                 Format::Text | Format::Csv | Format::Json => Some(decode::text(self.bytes(), self.charset.as_deref())),
-                Format::Html => Some(html::text(&decode::text(self.bytes(), self.charset.as_deref()))),
+                Format::Html => Some(html::text(&decode::text(self.bytes(), self.charset.as_deref())).0),
                 Format::Mail => self.mail().and_then(|mail| mail.content().ok()).map(|content| content.text().to_owned()),
             })
             .as_deref()

@@ -11,7 +11,7 @@ use crate::rules::json::from_json;
 use crate::rules::limits::TEXT_BYTES_MAX;
 use crate::rules::row::Row;
 use crate::rules::stop::{Word, fault, park};
-use crate::rules::values::{MailValue, text_or_absent};
+use crate::rules::values::{Facts, MailValue, text_or_absent};
 use crate::rules::{allocator, codes, watch};
 
 /// The family's words.
@@ -28,7 +28,7 @@ pub(super) const WORDS: &[Entry] = &[
         "top_text",
         "content",
         "mail.top_text -> text",
-        "The text without quoted mails and signature",
+        "What the sender wrote now: without quoted mails, signature and notices",
         "if mail.top_text.contains(\"unsubscribe\") { flag(); }",
     ]),
     Entry::new([
@@ -37,6 +37,27 @@ pub(super) const WORDS: &[Entry] = &[
         "mail.quoted_text -> text",
         "The quoted mails below",
         "if mail.quoted_text != () { flag(); }",
+    ]),
+    Entry::new([
+        "signature",
+        "content",
+        "mail.signature -> text",
+        "The signature below, from the greeting on",
+        "note(mail.signature ?? \"none\");",
+    ]),
+    Entry::new([
+        "notices",
+        "content",
+        "mail.notices -> text",
+        "Confidentiality notices below, warnings of mail systems above",
+        "if mail.notices != () { flag(); }",
+    ]),
+    Entry::new([
+        "forwarded",
+        "content",
+        "mail.forwarded -> mail",
+        "The mail that this one forwards in its text, opened; `()` when it forwards none",
+        "let order = mail.forwarded ?? mail; note(order.subject ?? \"none\");",
     ]),
     Entry::new([
         "table",
@@ -99,6 +120,20 @@ pub(super) fn register(engine: &mut Engine) {
     });
     fact::<MailValue>(engine, "quoted_text", |context, mail| {
         part(context, mail, &mail.0.quoted_text, |content| Some(content.quoted_text()))
+    });
+    fact::<MailValue>(engine, "signature", |context, mail| {
+        part(context, mail, &mail.0.signature, |content| Some(content.signature()))
+    });
+    fact::<MailValue>(engine, "notices", |context, mail| part(context, mail, &mail.0.notices, |content| Some(content.notices())));
+    fact::<MailValue>(engine, "forwarded", |context, mail| {
+        if let Some(kept) = mail.0.forwarded.get() {
+            return Ok(kept.clone());
+        }
+        let opened = needs(context, || mail.0.message.content())?;
+        watch::charge(opened.text().len());
+        let found = allocator::uncounted(|| opened.forwarded().map(|found| Arc::new(found.clone())));
+        let value = |message| Dynamic::from(MailValue(Arc::new(Facts::new(message, mail.0.zone.clone()))));
+        Ok(mail.0.forwarded.get_or_init(|| found.map_or(Dynamic::UNIT, value)).clone())
     });
     for columns in 1..=COLUMNS_MAX {
         word::<MailValue>(engine, "table", &vec![text(); columns], &Absent::Nothing, table);

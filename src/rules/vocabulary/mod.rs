@@ -9,6 +9,7 @@ mod authenticity;
 mod content;
 mod dates;
 mod envelope;
+mod finders;
 mod flow;
 mod kind;
 mod mailings;
@@ -65,6 +66,7 @@ pub fn words() -> impl Iterator<Item = &'static Word> {
         content::WORDS,
         attachment::WORDS,
         text::WORDS,
+        finders::WORDS,
         text_basics::WORDS,
         dates::WORDS,
         actions::WORDS,
@@ -105,6 +107,7 @@ pub(super) fn register(engine: &mut Engine) {
     content::register(engine);
     attachment::register(engine);
     text::register(engine);
+    finders::register(engine);
     text_basics::register(engine);
     dates::register(engine);
     actions::register(engine);
