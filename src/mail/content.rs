@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use super::attachment::Attachment;
+use super::attachment::{Attachment, Reads};
 use super::defect::Defect;
 use super::envelope::{Envelope, Header};
 use super::html::{self, Link};
@@ -24,6 +24,7 @@ pub struct Content {
     defects: Vec<Defect>,
     /// How many mails this one is attached in.
     depth: u8,
+    reads: Reads,
     headers: OnceLock<Vec<Header>>,
     html: OnceLock<Option<String>>,
     text: OnceLock<(String, Marks)>,
@@ -53,24 +54,25 @@ impl PartialEq for Content {
 }
 
 impl Content {
-    /// Parses a raw message. Never fails: what cannot be read is a defect.
+    /// Parses a raw message; its attachments are read here too, when somebody asks. Never fails: what cannot be read is a defect.
     pub fn parse(raw: Vec<u8>) -> Self {
-        Self::parse_within(raw, 0)
+        Self::parse_within(raw, 0, Reads::Here)
     }
 
-    pub(super) fn parse_within(raw: Vec<u8>, depth: u8) -> Self {
+    pub(super) fn parse_within(raw: Vec<u8>, depth: u8, reads: Reads) -> Self {
         let mut defects = Vec::new();
         let source = Source::new(raw, &mut defects);
         let parsed = parse::parse(&source, &mut defects);
-        Self::of(source, parsed, defects, depth)
+        Self::of(source, (parsed, defects), depth, reads)
     }
 
-    fn of(source: Source, parsed: Parsed, defects: Vec<Defect>, depth: u8) -> Self {
+    fn of(source: Source, (parsed, defects): (Parsed, Vec<Defect>), depth: u8, reads: Reads) -> Self {
         Self {
             source: Arc::new(source),
             parsed,
             defects,
             depth,
+            reads,
             headers: OnceLock::new(),
             html: OnceLock::new(),
             text: OnceLock::new(),
@@ -84,13 +86,14 @@ impl Content {
         }
     }
 
-    /// What [`Content::into_parsed`] gave, with its bytes and the mails attached in it: nothing is parsed again.
-    pub(super) fn from_parsed(raw: Vec<u8>, depth: u8, (parsed, defects): (Parsed, Vec<Defect>), attached: Attached<'_>) -> Self {
+    /// What [`Content::into_parsed`] gave, with its bytes and the mails attached in it: nothing is parsed again, and no attachment
+    /// is read here.
+    pub(super) fn from_parsed(raw: Vec<u8>, depth: u8, parsed: (Parsed, Vec<Defect>), attached: Attached<'_>) -> Self {
         // What is odd about the bytes was told when they were parsed; here they are only repaired the same way.
-        let mut content = Self::of(Source::new(raw, &mut Vec::new()), parsed, defects, depth);
+        let mut content = Self::of(Source::new(raw, &mut Vec::new()), parsed, depth, Reads::Elsewhere);
         let attachments = content.attachment_parts().map(|(index, part)| {
-            let attachment = Attachment::new(Arc::clone(&content.source), part, depth);
-            attachment.keep_mail(attached(index, &attachment));
+            let attachment = Attachment::new(Arc::clone(&content.source), part, depth, Reads::Elsewhere);
+            attachment.keep_enclosed(attached(index, &attachment));
             attachment
         });
         content.attachments = OnceLock::from(attachments.collect::<Vec<_>>());
@@ -105,7 +108,7 @@ impl Content {
     /// One attachment after another, each read from scratch by `read` and forgotten, so that what all of them hold never adds up.
     pub(super) fn each_attachment(&self, mut read: impl FnMut(usize, Attachment)) {
         for (index, part) in self.attachment_parts() {
-            read(index, Attachment::new(Arc::clone(&self.source), part, self.depth));
+            read(index, Attachment::new(Arc::clone(&self.source), part, self.depth, self.reads));
         }
     }
 
@@ -193,7 +196,7 @@ impl Content {
             let (text, marks) = self.marked_text();
             let subject = Subject::of(self.parsed.fields.subject.as_deref());
             let found = Forwarded::find(text, marks, subject).filter(|_| self.depth < ATTACHED_MAILS_MAX)?;
-            let content = Self::parse_within(found.to_raw(), self.depth + 1);
+            let content = Self::parse_within(found.to_raw(), self.depth + 1, Reads::Here);
             Some(Box::new(Message::of_forwarded(content, found)))
         });
         found.as_deref()
@@ -252,8 +255,24 @@ impl Content {
 
     /// All attachments and inline files, in document order.
     pub fn attachments(&self) -> &[Attachment] {
-        self.attachments
-            .get_or_init(|| self.attached().map(|part| Attachment::new(Arc::clone(&self.source), part, self.depth)).collect())
+        let attachment = |part| Attachment::new(Arc::clone(&self.source), part, self.depth, self.reads);
+        self.attachments.get_or_init(|| self.attached().map(attachment).collect())
+    }
+
+    /// The attachments, and the files in them as far as these are known, that have to be read elsewhere before they can be asked.
+    pub fn unread(&self) -> Vec<&Attachment> {
+        let mut unread = Vec::new();
+        let mut known: Vec<&Attachment> = self.attachments().iter().collect();
+        while let Some(file) = known.pop() {
+            if file.is_unread() {
+                unread.push(file);
+                continue;
+            }
+            known.extend(file.files().unwrap_or_default());
+            let mail = file.mail().unwrap_or_default().and_then(|mail| mail.content().ok());
+            known.extend(mail.map(Content::attachments).unwrap_or_default());
+        }
+        unread
     }
 
     fn attached(&self) -> impl Iterator<Item = &Part> {

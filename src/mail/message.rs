@@ -44,11 +44,11 @@ impl Message {
     }
 
     pub(super) fn of_forwarded(content: Content, found: Forwarded) -> Self {
-        let mut message = Self::from_content(content, "forwarded message").enclosed();
+        let message = Self::from_content(content, "forwarded message").enclosed();
+        let sent = message.envelope.sent.filter(|_| found.has_zone());
         // Names without an address are no addresses to a MIME parser.
-        let envelope = Envelope { from: found.from, to: found.to, cc: found.cc, ..std::mem::take(&mut message.envelope) };
-        message.envelope = envelope;
-        message
+        let envelope = Envelope { from: found.from, to: found.to, cc: found.cc, sent, received: None, ..message.envelope };
+        Self { envelope, ..message }
     }
 
     /// The same message as one that did not come by itself: another brought it along, and no server has looked at it.

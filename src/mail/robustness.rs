@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Content, Defect, HEADER_LINES_MAX, Message, RAW_MAX};
+use super::{Attachment, Content, Defect, HEADER_LINES_MAX, Message, RAW_MAX};
 
 /// Asks for everything there is and gives the size of it all.
 fn ask_everything(raw: &[u8]) -> usize {
@@ -40,15 +40,16 @@ fn ask_content(content: &Content) -> usize {
     for defect in content.defects() {
         assert!(!defect.to_string().is_empty());
     }
-    for attachment in content.attachments() {
-        size += attachment.size() + attachment.sha256().len() + attachment.problem().map_or(0, |problem| problem.len());
-        size += attachment.text().map_or(0, str::len) + attachment.rows().map_or(0, |table| table.rows.len());
-        size += usize::from(attachment.json().is_some());
-        if let Some(mail) = attachment.mail() {
-            size += ask_content(mail.content().unwrap());
-        }
-    }
-    size
+    size + content.attachments().iter().map(ask_file).sum::<usize>()
+}
+
+fn ask_file(file: &Attachment) -> usize {
+    let reading = file.reading().unwrap();
+    let mut size = file.size() + file.sha256().len() + file.problem().unwrap().map_or(0, |problem| problem.len());
+    size += file.text().unwrap().map_or(0, str::len) + format!("{reading:?}").len();
+    size += reading.sheets.iter().filter_map(|sheet| Some(sheet.rows()?.rows.len())).sum::<usize>();
+    size += file.mail().unwrap().map_or(0, |mail| ask_content(mail.content().unwrap()));
+    size + file.files().unwrap().iter().map(ask_file).sum::<usize>()
 }
 
 const MAILS: [&str; 4] = [
@@ -132,9 +133,9 @@ fn large_attachments_are_the_same_bytes_wherever_they_lie() {
     let content = Content::parse(raw.clone().into_bytes());
     assert_eq!(content.text(), file.replace("\r\n", "\n"));
     assert_eq!(content.attachments().len(), 2);
-    assert_eq!(content.attachments()[0].mail().unwrap().content().unwrap().text(), file.replace("\r\n", "\n"));
+    assert_eq!(content.attachments()[0].mail().unwrap().unwrap().content().unwrap().text(), file.replace("\r\n", "\n"));
     assert_eq!(content.attachments()[1].bytes(), file.as_bytes());
-    assert_eq!(content.attachments()[1].problem(), None);
+    assert_eq!(content.attachments()[1].problem(), Ok(None));
     let quoting = format!("Content-Type: text/plain\r\n\r\nLook:\r\n{raw}");
     assert_eq!(Content::parse(quoting.into_bytes()).text(), format!("Look:\n{}", raw.replace("\r\n", "\n")));
 }

@@ -29,7 +29,7 @@ pub use contact::{emails, phones, urls};
 pub use date::{DateError, add_workdays, format_date, to_date, to_date_guess, weekday};
 pub use glob::like;
 pub use iban::ibans;
-pub use money::{to_money, to_money_as, to_number, to_number_as};
+pub use money::{to_money, to_money_as, to_number, to_number_as, to_price};
 pub use nearest::{did_you_mean, nearest};
 pub use number_form::{NumberError, NumberForm, format_number};
 pub use pattern::{FIND_ALL_MAX, PatternError, TooManyMatches, find, find_all, groups, matches, pattern};

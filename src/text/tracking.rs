@@ -40,7 +40,7 @@ static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         | (n[úu]mero|n[°º.ú]|c[óo]digo)\s*de\s*(seguimiento|gu[íi]a|env[íi]o|localizador|expedici[óo]n|rastreo|rastreamento|encomenda|objeto)
         | localizador | (numero|n[°º.]|codice|cod\.)\s*(di\s+)?(spedizione|tracking|tracciamento|tracciatura|lettera\s+di\s+vettura|collo)
         | (track|trace|zending|pakket|colli|barcode|verzend)[\s-]*(nummer|code|nr\.?) | zendingsnummer | barcode
-        | (numer\w*|nr\.?)\s*(paczki|przesy[łl]ki|listu|nadania|[śs]ledzenia) | pacz(ka|k[ęe]|ki)\s*(o\s+)?(numer\w*|nr\.?)? | przesy[łl]k\w+\s*(o\s+)?(numer\w*|nr\.?)?
+        | (numer\w*|nr\.?)\s*(paczki|przesy[łl]ki|listu|nadania|[śs]ledzenia) | pacz(ka|k[ęe]|ki)\s*(o\s+)?(numer\w*|nr\.?)? | przesy[łl]k\w+\s*(o\s+)?(numer\w*|nr\.?)
         | (kolli|f[öo]rs[äa]ndelse|s[äa]ndnings|paket|forsendelses?|pakke|sporings|sendings)[\s-]*(id|nummer|nr\.?) | sp[åa]rningsnummer | kollinummer
         | (l[äa]hetys|seuranta)\w*(tunnus|numero|koodi) | ([čc][íi]slo|k[óo]d)\s*(z[áa]silky|bal[íi]ku|z[áa]sielky) | (csomag|k[üu]ldem[ée]ny)\w*\s*(sz[áa]m\w*|azonos[íi]t\w*)
         | (номер|трек)[\s-]*(отправления|посылки|отслеживания|номер|код)? | takip\s*(no|numaras[ıi]|kodu) | gönderi\s*(no|numaras[ıi]) | awb
@@ -324,6 +324,6 @@ mod tests {
     fn long_texts_cost_linear_time() {
         assert!(tracking_numbers(&"tracking ".repeat(100_000)).is_empty());
         assert!(tracking_numbers(&"12345678 ".repeat(100_000)).is_empty());
-        assert_eq!(tracking_numbers(&("tracking number 12345678 ".to_owned() + &"12349999 ".repeat(100_000))).len(), 2);
+        assert_eq!(tracking_numbers(&format!("tracking number 12345678 {}", "12349999 ".repeat(100_000))).len(), 2);
     }
 }

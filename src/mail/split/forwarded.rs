@@ -95,6 +95,14 @@ impl Forwarded {
         Self::open(&unmarked(lines.from(first)), subject)
     }
 
+    /// Whether its date says where the clock stood, as RFC 5322 has it: only then it is a moment.
+    pub(in crate::mail) fn has_zone(&self) -> bool {
+        let Some(date) = self.date.as_deref() else { return false };
+        let zone = date.split('(').next().unwrap_or(date).split_whitespace().next_back().unwrap_or_default();
+        zone.strip_prefix(['+', '-'])
+            .is_some_and(|digits| digits.len() == 4 && digits.bytes().all(|digit| digit.is_ascii_digit()))
+    }
+
     /// The same as the bytes of a mail of its own, so that all that can be asked of a mail can be asked of it.
     pub(in crate::mail) fn to_raw(&self) -> Vec<u8> {
         let person = |person: &Address| match (&person.name, person.address.as_str()) {
@@ -121,7 +129,10 @@ impl Forwarded {
     fn attributed(lines: &[&str], count: usize) -> Self {
         let line = lines.get(..count).unwrap_or_default().join(" ");
         Self {
-            from: addresses(&line).into_iter().next().map(|from| Address { name: from.name.and_then(name_at_end), ..from }),
+            from: addresses(&line)
+                .into_iter()
+                .next()
+                .map(|from| Address { name: from.name.as_deref().and_then(name_at_end), ..from }),
             date: moment(&line),
             text: joined(&unmarked(lines.get(count..).unwrap_or_default())),
             ..Self::default()
@@ -190,13 +201,13 @@ fn joined(lines: &[&str]) -> String {
 fn moment(line: &str) -> Option<String> {
     let start = line.find(|c: char| c.is_ascii_digit())?;
     let is_time = |at: &usize| line.as_bytes().get(at + 1..at + 3).is_some_and(|two| two.iter().all(u8::is_ascii_digit));
-    let end = line.match_indices([':', '.']).map(|(at, _)| at).filter(is_time).last()? + 3;
+    let end = line.match_indices([':', '.']).map(|(at, _)| at).rfind(is_time)? + 3;
     line.get(start..end).map(str::to_owned)
 }
 
 /// The name at the end of what stands before an address: `On 2 Dec 2024, at 10:00, "Bob Example"`.
-fn name_at_end(before: String) -> Option<String> {
-    let after_digits = before.rsplit(|c: char| c.is_ascii_digit()).next().unwrap_or(&before);
+fn name_at_end(before: &str) -> Option<String> {
+    let after_digits = before.rsplit(|c: char| c.is_ascii_digit()).next().unwrap_or(before);
     let quoted = after_digits.rsplit(['"', '„', '«', '“']).next().unwrap_or(after_digits);
     name(quoted.rsplit(", ").next().unwrap_or(quoted))
 }

@@ -68,7 +68,7 @@ impl Split {
         };
         let (top, signature) = (portion(Portion::Top), portion(Portion::Signature));
         let (notices, quoted) = (portion(Portion::Notice), portion(Portion::Quoted));
-        Self { top, signature, notices, quoted, spans }
+        Self { spans, top, signature, notices, quoted }
     }
 }
 

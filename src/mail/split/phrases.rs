@@ -206,7 +206,7 @@ const BANNERS_LIST: &str = "external email|external mail|external e-mail|externa
 const LABELS: [(Field, &str); 6] = [
     (
         Field::From,
-        "from|von|šalje|expeditorul|expeditor|від кого|de|van|da|od|от|від|från|fra|lähettäjä|expéditeur|remitente|mittente|afzender|nadawca|remetente|отправитель|\
+        "from|von|šalje|expeditorul|expeditor|від кого|от кого|de|van|da|od|от|від|från|fra|lähettäjä|expéditeur|remitente|mittente|afzender|nadawca|remetente|отправитель|\
          avsändare|afsender|avsender|feladó|de la|kimden|gönderen|από|odesílatel|odosielateľ|pošiljatelj|saatja|kellelt|\
          sender|absender|发件人|寄件者|寄件人|差出人|送信者|보낸 사람|보낸사람|מאת|من|dari|từ|no|nuo|desde",
     ),

@@ -169,7 +169,7 @@ fn banners_and_confidentiality_are_notices() {
 #[test]
 fn what_the_html_says_of_lines_counts_in_any_language() {
     let text = "Aye.\n\nX bhí ag scríobh:\n\nOld\n\nMore\n";
-    let cited = Marks { cited: vec![4..7], trail: None };
+    let cited = Marks { cited: vec![4..6, 6..7], trail: None };
     assert_eq!(Split::of(text, &cited).top, "Aye.\n\nX bhí ag scríobh:");
     let trail = Marks { cited: Vec::new(), trail: Some(2) };
     assert_eq!(Split::of(text, &trail).top, "Aye.");
@@ -200,18 +200,19 @@ fn a_forwarded_message_is_opened_whatever_program_wrote_it() {
 
 #[test]
 fn a_forward_within_a_forward_is_opened_in_turn() {
-    let inner = "-------- Forwarded Message --------\nFrom: Cora <cora@adventure-works.com>\nSubject: Größe & Preis\nTo: Bob\n\nFive percent.\n";
+    let inner = "-------- Forwarded Message --------\nFrom: Cora <cora@adventure-works.com>\nDate: Mon, 2 Dec 2024 10:00:00 +0100\nSubject: Größe & Preis\nTo: Bob\n\nFive percent.\n";
     let outer = format!("From: Bob\nSent: 2. Dezember\nTo: Ann\nSubject: FW: Offer\n\nWhat now?\n\n{inner}");
     let mail = Content::parse(
         format!("Subject: FW: Offer\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nsee below\n\n{outer}").into_bytes(),
     );
     let outer = mail.forwarded().unwrap();
     assert_eq!(outer.envelope.from, Some(person("Bob", "")));
-    assert_eq!(outer.header("Date"), Ok(Some("2. Dezember")));
+    assert_eq!((outer.header("Date"), outer.envelope.sent), (Ok(Some("2. Dezember")), None));
     assert_eq!(outer.content().map(Content::top_text), Ok("What now?"));
     let inner = outer.content().unwrap().forwarded().unwrap();
     assert_eq!(inner.envelope.from, Some(person("Cora", "cora@adventure-works.com")));
     assert_eq!(inner.envelope.subject.as_deref(), Some("Größe & Preis"));
+    assert_eq!(inner.envelope.sent, "2024-12-02T09:00:00Z".parse().ok());
     assert_eq!(inner.content().map(Content::text), Ok("Five percent.\n"));
 }
 

@@ -12,7 +12,7 @@ use crate::rules::vocabulary::{self, words};
 use crate::text::did_you_mean;
 
 /// Kinds whose words are all known.
-const KINDS: [&str; 5] = ["mail", "address", "attachment", "authenticity", "bounce"];
+const KINDS: [&str; 6] = ["mail", "address", "attachment", "sheet", "authenticity", "bounce"];
 
 /// Variables and the kinds they stand for; a name that stands for two things stands for none.
 pub(in crate::rules) struct Kinds(BTreeMap<String, Option<&'static str>>);
@@ -108,9 +108,7 @@ impl Checked<'_> {
         if known.contains(name) {
             return gives(kind, name).map(|kind| (written, kind));
         }
-        let later = (kind == "mail" && vocabulary::MAIL_LATER.contains(&name))
-            || (kind == "attachment" && vocabulary::ATTACHMENT_LATER.contains(&name));
-        if later {
+        if kind == "mail" && vocabulary::MAIL_LATER.contains(&name) {
             self.not_yet(&written, position);
         } else if !self.names.own.contains_key(name) {
             let complaint = Complaint::new(codes::UNKNOWN_WORD, format!("`{written}` is not a word"), position);

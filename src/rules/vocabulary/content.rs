@@ -174,12 +174,12 @@ pub(super) fn register(engine: &mut Engine) {
 fn register_rows(engine: &mut Engine) {
     engine.register_indexer_get(|context: NativeCallContext, row: &mut Row, column: ImmutableString| -> Word<Dynamic> {
         if let Some(cell) = row.cell(&column) {
-            return Ok(text_or_absent(Some(cell)));
+            return Ok(cell);
         }
         let message = format!("no column `{column}`; there are: {}", row.headers().join(", "));
         fault(&context, codes::NO_COLUMN, message, "")
     });
-    word::<Row>(engine, "get", &[text()], &Absent::Nothing, |_, row, given| Ok(text_or_absent(row.cell(&given.text(0)))));
+    word::<Row>(engine, "get", &[text()], &Absent::Nothing, |_, row, given| Ok(row.cell(&given.text(0)).unwrap_or_default()));
     word::<Row>(engine, "contains", &[text()], &Absent::False, |_, row, given| Ok(row.cell(&given.text(0)).is_some().into()));
     word::<Row>(engine, "keys", &[], &Absent::Nothing, |_, row, _| Ok(texts_of(row.headers().iter().map(String::as_str))));
 }
@@ -225,9 +225,10 @@ fn table(context: &NativeCallContext, mail: &MailValue, given: &Given) -> Word<D
 }
 
 /// A table's rows as scripts hold them.
-pub(super) fn rows(table: &Table) -> Dynamic {
+fn rows(table: &Table) -> Dynamic {
     let headers: Arc<[String]> = table.headers.clone().into();
-    let row = |cells: &Vec<String>| Dynamic::from(Row::new(headers.clone(), cells.clone().into()));
+    let cells = |cells: &Vec<String>| cells.iter().map(|cell| text_or_absent(Some(cell))).collect();
+    let row = |row: &Vec<String>| Dynamic::from(Row::new(headers.clone(), cells(row)));
     Dynamic::from(table.rows.iter().map(row).collect::<Array>())
 }
 

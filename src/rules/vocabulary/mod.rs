@@ -20,7 +20,6 @@ mod text_basics;
 
 use rhai::Engine;
 
-pub(super) use attachment::LATER as ATTACHMENT_LATER;
 pub(super) use content::LATER as MAIL_LATER;
 pub(super) use mailings::{FORWARD_OPTIONS, REPLY_OPTIONS, SEND_OPTIONS};
 
