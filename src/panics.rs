@@ -16,6 +16,14 @@ pub async fn caught<T>(work: impl Future<Output = T>) -> Result<T, String> {
     AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| text(panic.as_ref()))
 }
 
+/// Gives what `work` gives; a panic in it becomes its text. The same holds for whoever calls this.
+///
+/// # Errors
+/// `work` panicked.
+pub fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    std::panic::catch_unwind(AssertUnwindSafe(work)).map_err(|panic| text(panic.as_ref()))
+}
+
 fn text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("a panic without words").to_owned()

@@ -9,7 +9,7 @@ use super::{DECISIONS_MAX, DecidedMailbox, Decider};
 use crate::graph::ErrorKind;
 use crate::ids::MailboxName;
 use crate::journal::{Journal, JournalError, Recorded, Row, Undecided, Undone};
-use crate::mail::Message;
+use crate::mail::{Attachment, Message};
 use crate::panics;
 use crate::parsing::Unparsed;
 use crate::plan::{Answers, Question};
@@ -83,6 +83,10 @@ impl Decider {
             let decided = self.run_rules(&set, &message, &answers, &undecided).await;
             let undone = match decided.decision {
                 Decision::Waiting(Question::Content) => match self.fetch(&mailbox, &undecided, &mut message).await? {
+                    Answered::Again => continue,
+                    Answered::Written => return Ok(()),
+                },
+                Decision::Waiting(Question::Attachments) => match self.read_attachments(&undecided, &message).await? {
                     Answered::Again => continue,
                     Answered::Written => return Ok(()),
                 },
@@ -214,6 +218,31 @@ impl Decider {
         }
     }
 
+    /// Answers the question for what stands in the attached files. What cannot be read of them is the rules' to ask about, and is
+    /// told in the story.
+    async fn read_attachments(&self, undecided: &Undecided, message: &Message) -> Result<Answered, JournalError> {
+        let (parser, message) = (self.parser.clone(), message.clone());
+        let read = self.work(undecided, 1, move || {
+            let Ok(content) = message.content() else { return Ok(Vec::new()) };
+            let unread = content.unread();
+            parser.read_attachments(content)?;
+            Ok(unread.into_iter().filter_map(problem_of).collect())
+        });
+        match read.await {
+            Ok(Ok(problems)) => {
+                if !problems.is_empty() {
+                    self.journal.record_defects(undecided.row, problems).await?;
+                }
+                Ok(Answered::Again)
+            }
+            Ok(Err(unparsed)) => {
+                let unparsed: Unparsed = unparsed;
+                self.put_off(undecided, Verdict::Retry, unparsed.to_string()).await
+            }
+            Err(panic) => self.end(undecided, Undone::Parked(format!("the attachments could not be read: {panic}"))).await,
+        }
+    }
+
     /// Answers `ask`: the question is written down first, and the first answer holds.
     async fn ask(&self, undecided: &Undecided, question: &Question, answers: &mut Answers) -> Result<Answered, JournalError> {
         let Question::Ask { endpoint, request } = question else {
@@ -253,6 +282,12 @@ impl Decider {
         self.journal.put_off(undecided.row, after, reason).await?;
         Ok(Answered::Written)
     }
+}
+
+/// What cannot be read of a file that people see as one, for the message's story.
+fn problem_of(file: &Attachment) -> Option<String> {
+    let problem = file.problem().ok().flatten().filter(|_| !file.is_inline())?;
+    Some(format!("the attachment `{}`: {problem}", file.name().unwrap_or(file.content_type())))
 }
 
 #[cfg(test)]

@@ -269,7 +269,7 @@ mod tests {
         let bytes = String::from_utf8(inner.content().unwrap().raw().to_vec()).unwrap();
         let outer = format!("From: b@fabrikam.com\r\nContent-Type: message/rfc822\r\n\r\n{bytes}");
         let outer = Message::from_raw(outer.into_bytes(), "b.eml");
-        let found = outer.content().unwrap().attachments()[0].mail().unwrap().authenticity().unwrap();
+        let found = outer.content().unwrap().attachments()[0].mail().unwrap().unwrap().authenticity().unwrap();
         assert_eq!(found, unknown("the mail lay in another, whose sender can have written all of it"));
     }
 

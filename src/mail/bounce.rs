@@ -146,7 +146,7 @@ fn original(content: &Content) -> Option<Envelope> {
             "message/rfc822" | "message/global" | "text/rfc822-headers" | "message/rfc822-headers" | "message/global-headers"
         )
     })?;
-    if let Some(mail) = returned.mail() {
+    if let Some(mail) = returned.enclosed() {
         return Some(Envelope { id: None, folder: String::new(), ..mail.envelope.clone() });
     }
     Some(Content::parse(returned.bytes().to_vec()).envelope())

@@ -1,20 +1,21 @@
 //! The parsed MIME of a message; each view of it is worked out when first asked for, and kept.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use super::attachment::Attachment;
+use super::attachment::{Attachment, Reads};
 use super::defect::Defect;
 use super::envelope::{Envelope, Header};
 use super::html::{self, Link};
 use super::message::Message;
 use super::parse::{self, Parsed, Part};
-use super::quoted::Split;
 use super::source::Source;
+use super::split::{Forwarded, Marks, Portion, Split, Subject};
 use super::table::{Grid, Table, TableSearch};
-use super::{language, plain_table};
+use super::{ATTACHED_MAILS_MAX, language, plain_table};
 
 /// A message's content: text, HTML, tables, attachments. `Send + Sync`; asking twice costs once.
 pub struct Content {
@@ -23,10 +24,12 @@ pub struct Content {
     defects: Vec<Defect>,
     /// How many mails this one is attached in.
     depth: u8,
+    reads: Reads,
     headers: OnceLock<Vec<Header>>,
     html: OnceLock<Option<String>>,
-    text: OnceLock<String>,
+    text: OnceLock<(String, Marks)>,
     split: OnceLock<Split>,
+    forwarded: OnceLock<Option<Box<Message>>>,
     grids: OnceLock<Vec<Grid>>,
     tables: OnceLock<Vec<Table>>,
     links: OnceLock<Vec<Link>>,
@@ -51,28 +54,30 @@ impl PartialEq for Content {
 }
 
 impl Content {
-    /// Parses a raw message. Never fails: what cannot be read is a defect.
+    /// Parses a raw message; its attachments are read here too, when somebody asks. Never fails: what cannot be read is a defect.
     pub fn parse(raw: Vec<u8>) -> Self {
-        Self::parse_within(raw, 0)
+        Self::parse_within(raw, 0, Reads::Here)
     }
 
-    pub(super) fn parse_within(raw: Vec<u8>, depth: u8) -> Self {
+    pub(super) fn parse_within(raw: Vec<u8>, depth: u8, reads: Reads) -> Self {
         let mut defects = Vec::new();
         let source = Source::new(raw, &mut defects);
         let parsed = parse::parse(&source, &mut defects);
-        Self::of(source, parsed, defects, depth)
+        Self::of(source, (parsed, defects), depth, reads)
     }
 
-    fn of(source: Source, parsed: Parsed, defects: Vec<Defect>, depth: u8) -> Self {
+    fn of(source: Source, (parsed, defects): (Parsed, Vec<Defect>), depth: u8, reads: Reads) -> Self {
         Self {
             source: Arc::new(source),
             parsed,
             defects,
             depth,
+            reads,
             headers: OnceLock::new(),
             html: OnceLock::new(),
             text: OnceLock::new(),
             split: OnceLock::new(),
+            forwarded: OnceLock::new(),
             grids: OnceLock::new(),
             tables: OnceLock::new(),
             links: OnceLock::new(),
@@ -81,13 +86,14 @@ impl Content {
         }
     }
 
-    /// What [`Content::into_parsed`] gave, with its bytes and the mails attached in it: nothing is parsed again.
-    pub(super) fn from_parsed(raw: Vec<u8>, depth: u8, (parsed, defects): (Parsed, Vec<Defect>), attached: Attached<'_>) -> Self {
+    /// What [`Content::into_parsed`] gave, with its bytes and the mails attached in it: nothing is parsed again, and no attachment
+    /// is read here.
+    pub(super) fn from_parsed(raw: Vec<u8>, depth: u8, parsed: (Parsed, Vec<Defect>), attached: Attached<'_>) -> Self {
         // What is odd about the bytes was told when they were parsed; here they are only repaired the same way.
-        let mut content = Self::of(Source::new(raw, &mut Vec::new()), parsed, defects, depth);
+        let mut content = Self::of(Source::new(raw, &mut Vec::new()), parsed, depth, Reads::Elsewhere);
         let attachments = content.attachment_parts().map(|(index, part)| {
-            let attachment = Attachment::new(Arc::clone(&content.source), part, depth);
-            attachment.keep_mail(attached(index, &attachment));
+            let attachment = Attachment::new(Arc::clone(&content.source), part, depth, Reads::Elsewhere);
+            attachment.keep_enclosed(attached(index, &attachment));
             attachment
         });
         content.attachments = OnceLock::from(attachments.collect::<Vec<_>>());
@@ -102,7 +108,7 @@ impl Content {
     /// One attachment after another, each read from scratch by `read` and forgotten, so that what all of them hold never adds up.
     pub(super) fn each_attachment(&self, mut read: impl FnMut(usize, Attachment)) {
         for (index, part) in self.attachment_parts() {
-            read(index, Attachment::new(Arc::clone(&self.source), part, self.depth));
+            read(index, Attachment::new(Arc::clone(&self.source), part, self.depth, self.reads));
         }
     }
 
@@ -130,10 +136,14 @@ impl Content {
     /// The readable text, lines ended by `\n`: the plain text parts where one has content, else the HTML with table rows on
     /// one line each, cells joined by a tab.
     pub fn text(&self) -> &str {
+        &self.marked_text().0
+    }
+
+    fn marked_text(&self) -> &(String, Marks) {
         self.text.get_or_init(|| {
             let plain: Vec<&str> = self.bodies(&self.parsed.text_body, is_plain).filter(|text| !is_blank(text)).collect();
             if !plain.is_empty() {
-                return unix_lines(&plain);
+                return (unix_lines(&plain), Marks::default());
             }
             self.html().map(html::text).unwrap_or_default()
         })
@@ -147,7 +157,7 @@ impl Content {
         self.html.get_or_init(|| Some([first, second].into_iter().chain(found).collect::<Vec<_>>().join("\n"))).as_deref()
     }
 
-    /// The text without the quoted trail and without the signature.
+    /// What the sender wrote now: the text without the quoted trail, the signature and notices.
     pub fn top_text(&self) -> &str {
         &self.split().top
     }
@@ -157,13 +167,39 @@ impl Content {
         &self.split().quoted
     }
 
-    /// The signature that stands below the top text (`-- `, "Sent from my …"); empty when there is none.
+    /// The signature below the top text, from the greeting, `--` or "Sent from my …" on; empty when there is none.
     pub fn signature(&self) -> &str {
         &self.split().signature
     }
 
+    /// Notices around the text: confidentiality below, "this message came from outside" above; empty when there are none.
+    pub fn notices(&self) -> &str {
+        &self.split().notices
+    }
+
+    /// What each stretch of the text is, in bytes, from its beginning to its end without a gap.
+    pub fn portions(&self) -> &[(Portion, Range<usize>)] {
+        &self.split().spans
+    }
+
     fn split(&self) -> &Split {
-        self.split.get_or_init(|| Split::of(self.text()))
+        self.split.get_or_init(|| {
+            let (text, marks) = self.marked_text();
+            Split::of(text, marks)
+        })
+    }
+
+    /// The message that this one forwards in its text, opened: envelope and text as a mail of their own. In an answer (`RE:`)
+    /// only one that words introduce as forwarded. Its date is the header field `Date`, as the mail program wrote it.
+    pub fn forwarded(&self) -> Option<&Message> {
+        let found = self.forwarded.get_or_init(|| {
+            let (text, marks) = self.marked_text();
+            let subject = Subject::of(self.parsed.fields.subject.as_deref());
+            let found = Forwarded::find(text, marks, subject).filter(|_| self.depth < ATTACHED_MAILS_MAX)?;
+            let content = Self::parse_within(found.to_raw(), self.depth + 1, Reads::Here);
+            Some(Box::new(Message::of_forwarded(content, found)))
+        });
+        found.as_deref()
     }
 
     /// All tables with at least two columns and two rows: of the HTML, only the innermost; without HTML, those drawn in the text.
@@ -219,8 +255,24 @@ impl Content {
 
     /// All attachments and inline files, in document order.
     pub fn attachments(&self) -> &[Attachment] {
-        self.attachments
-            .get_or_init(|| self.attached().map(|part| Attachment::new(Arc::clone(&self.source), part, self.depth)).collect())
+        let attachment = |part| Attachment::new(Arc::clone(&self.source), part, self.depth, self.reads);
+        self.attachments.get_or_init(|| self.attached().map(attachment).collect())
+    }
+
+    /// The attachments, and the files in them as far as these are known, that have to be read elsewhere before they can be asked.
+    pub fn unread(&self) -> Vec<&Attachment> {
+        let mut unread = Vec::new();
+        let mut known: Vec<&Attachment> = self.attachments().iter().collect();
+        while let Some(file) = known.pop() {
+            if file.is_unread() {
+                unread.push(file);
+                continue;
+            }
+            known.extend(file.files().unwrap_or_default());
+            let mail = file.mail().unwrap_or_default().and_then(|mail| mail.content().ok());
+            known.extend(mail.map(Content::attachments).unwrap_or_default());
+        }
+        unread
     }
 
     fn attached(&self) -> impl Iterator<Item = &Part> {

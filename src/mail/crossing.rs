@@ -2,15 +2,17 @@
 //!
 //! What crosses is what the MIME parser found: parts as places in the bytes, their decoded texts, the envelope, the defects, the
 //! same of attached mails. The bytes do not: the receiver has them. Views that are worked out when first asked for (tables,
-//! links, rows of a CSV file …) are worked out once before anything crosses and forgotten: a message with which that cannot be
-//! done within the limits of its process never arrives, and the receiver's own reading of it is the same code on the same bytes.
+//! links …) are worked out once before anything crosses and forgotten: a message with which that cannot be done within the limits
+//! of its process never arrives, and the receiver's own reading of it is the same code on the same bytes.
+//!
+//! What stands in attached files crosses file by file, when somebody asks for it: one that is too much takes nothing with it.
 
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ATTACHED_MAILS_MAX;
-use super::attachment::Attachment;
+use super::attachment::{Attachment, FileFacts, Reading, Reads};
 use super::content::Content;
 use super::defect::Defect;
 use super::message::Message;
@@ -25,13 +27,38 @@ struct Crossing {
     mails: Vec<(usize, Crossing)>,
 }
 
+/// What reading a file gave.
+#[derive(Serialize, Deserialize)]
+struct FileCrossing {
+    reading: Reading,
+    /// What parsing found in the mail that it is.
+    mail: Option<Crossing>,
+}
+
 /// Parses a message and reads everything that can be asked of it; gives what [`received`] takes.
 ///
 /// # Errors
 /// It cannot be written down, in words.
 pub fn read_everything(raw: Vec<u8>) -> Result<Vec<u8>, String> {
-    let crossing = read(Message::from_content(Content::parse(raw), "")).ok_or("the content is held elsewhere")?;
-    serde_json::to_vec(&crossing).map_err(|error| error.to_string())
+    serde_json::to_vec(&read(Content::parse_within(raw, 0, Reads::Elsewhere))?).map_err(|error| error.to_string())
+}
+
+/// Reads a file; gives what [`Attachment::keep`] takes.
+///
+/// # Errors
+/// It cannot be written down, in words.
+pub fn read_file(facts: &FileFacts, bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let reading = facts.read(bytes);
+    let parse = |raw: &Vec<u8>| read(Content::parse_within(raw.clone(), facts.depth() + 1, Reads::Elsewhere));
+    let mail = reading.mail.as_ref().map(|raw| parse(&raw.0)).transpose()?;
+    serde_json::to_vec(&FileCrossing { reading, mail }).map_err(|error| error.to_string())
+}
+
+/// What [`read_file`] gave, its mail at that depth.
+pub(super) fn received_file(crossed: &[u8], depth: u8) -> Result<(Reading, Option<Content>), String> {
+    let FileCrossing { mut reading, mail } = serde_json::from_slice(crossed).map_err(|error| error.to_string())?;
+    let mail = reading.mail.take().zip(mail).map(|(raw, crossing)| content(raw.0, depth, crossing));
+    Ok((reading, mail))
 }
 
 /// The content of `raw` from what [`read_everything`] gave for the same bytes.
@@ -55,21 +82,23 @@ fn content(raw: Vec<u8>, depth: u8, crossing: Crossing) -> Content {
 }
 
 /// Asks for everything there is; nothing of it is kept but what crosses.
-fn read(message: Message) -> Option<Crossing> {
+fn read(content: Content) -> Result<Crossing, String> {
+    let message = Message::from_content(content, "");
     // Each of these needs the content only where the header or the parts say so.
     let _ = (message.bounce(), message.authenticity(), message.reply_hazard(&[]), message.is_meeting());
-    let content = message.into_content()?;
+    let content = message.into_content().ok_or("the content is held elsewhere")?;
     // The language is guessed from two thousand characters, whatever the message: that is never too much, and costs a tenth.
-    let _ = (content.headers(), content.top_text(), content.links(), content.tables());
+    let _ = (content.headers(), content.top_text(), content.forwarded(), content.links(), content.tables());
     // It is building the tree that may be too much, not walking it: the selector finds nothing.
     let _ = (content.data(""), content.select("nothing"));
     let mut mails = Vec::new();
     content.each_attachment(|index, attachment| {
-        let _ = (attachment.problem(), attachment.text(), attachment.rows(), attachment.json());
-        mails.extend(attachment.into_mail().and_then(read).map(|inner| (index, inner)));
+        let mail = attachment.into_enclosed().and_then(Message::into_content);
+        mails.extend(mail.map(|mail| Ok::<_, String>((index, read(mail)?))));
     });
+    let mails = mails.into_iter().collect::<Result<_, _>>()?;
     let (parsed, defects) = content.into_parsed();
-    Some(Crossing { parsed, defects, mails })
+    Ok(Crossing { parsed, defects, mails })
 }
 
 /// A text that has been decoded crosses; one that has not is decoded when somebody asks.
@@ -97,24 +126,40 @@ mod tests {
             content.defects(),
             content.text(),
             content.html(),
-            (content.top_text(), content.quoted_text(), content.signature()),
+            (content.portions(), content.forwarded().map(|mail| (&mail.envelope, mail.content().map(Content::text)))),
             content.tables(),
             content.links(),
             content.language(),
             content.data("Order"),
             content.select("td, a"),
         );
-        let attachments = content.attachments().iter().map(|file| {
-            let facts = (file.name(), file.content_type(), file.is_inline(), file.sha256(), file.problem());
-            let mail = file.mail().map(|mail| format!("{:?} {}", mail.envelope, told(mail.content().unwrap())));
-            format!("{facts:?} {:?} {:?} {:?} {mail:?}", file.text(), file.rows(), file.json())
-        });
-        own + attachments.collect::<Vec<_>>().join("\n").as_str()
+        own + files_told(content.attachments()).as_str()
     }
 
+    fn files_told(files: &[Attachment]) -> String {
+        let told = files.iter().map(|file| {
+            let facts = (file.name(), file.content_type(), file.is_inline(), file.sha256(), file.problem());
+            let mail = file.mail().unwrap().map(|mail| format!("{:?} {}", mail.envelope, told(mail.content().unwrap())));
+            let inside = files_told(file.files().unwrap());
+            format!("{facts:?} {:?} {:?} {mail:?} {inside}", file.text(), file.reading())
+        });
+        told.collect::<Vec<_>>().join("\n")
+    }
+
+    /// What a message that was read to the end where it was parsed says is what one says that crossed, and whose files crossed.
     fn assert_same(raw: &[u8]) {
         let crossed = read_everything(raw.to_vec()).unwrap();
-        assert_eq!(told(&received(raw.to_vec(), &crossed).unwrap()), told(&Content::parse(raw.to_vec())));
+        let content = received(raw.to_vec(), &crossed).unwrap();
+        loop {
+            let unread = content.unread();
+            if unread.is_empty() {
+                break;
+            }
+            for file in unread {
+                file.keep(&read_file(file.facts(), file.bytes()).unwrap()).unwrap();
+            }
+        }
+        assert_eq!(told(&content), told(&Content::parse(raw.to_vec())));
     }
 
     #[test]

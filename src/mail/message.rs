@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::attachment::Attachment;
 use super::content::Content;
 use super::envelope::{Envelope, Header};
+use super::split::Forwarded;
 use crate::ids::MessageId;
 
 /// A message as rules see it: envelope, and the content once somebody fetched it. Cheap to clone but for the envelope.
@@ -40,6 +41,14 @@ impl Message {
 
     pub(super) fn of_attachment(content: Content, attachment: &Attachment) -> Self {
         Self::from_content(content, attachment.name().unwrap_or("attached mail")).enclosed()
+    }
+
+    pub(super) fn of_forwarded(content: Content, found: Forwarded) -> Self {
+        let message = Self::from_content(content, "forwarded message").enclosed();
+        let sent = message.envelope.sent.filter(|_| found.has_zone());
+        // Names without an address are no addresses to a MIME parser.
+        let envelope = Envelope { from: found.from, to: found.to, cc: found.cc, sent, received: None, ..message.envelope };
+        Self { envelope, ..message }
     }
 
     /// The same message as one that did not come by itself: another brought it along, and no server has looked at it.

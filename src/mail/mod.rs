@@ -10,6 +10,7 @@ mod authenticity;
 mod bounce;
 mod content;
 mod crossing;
+mod data;
 mod decode;
 mod defect;
 mod envelope;
@@ -22,25 +23,26 @@ mod message;
 mod nesting;
 mod parse;
 mod plain_table;
-mod quoted;
-mod quoted_phrases;
 mod skeleton;
 mod source;
+mod split;
 mod table;
 
 #[cfg(test)]
 mod robustness;
 
 pub use answer::{Audience, answer_recipients, answer_references, answer_subject, one_line};
-pub use attachment::Attachment;
+pub use attachment::{Attachment, FileFacts, NeedsReading, Reading, Sheet, SheetRows};
 pub use authenticity::{AuthVerdict, Authenticity};
 pub use bounce::{Bounce, BouncedRecipient};
 pub use content::Content;
-pub use crossing::{read_everything, received};
+pub use crossing::{read_everything, read_file, received};
+pub use data::Data;
 pub use defect::Defect;
 pub use envelope::{Address, Envelope, Header};
 pub use html::Link;
 pub use message::{Message, NeedsContent};
+pub use split::Portion;
 pub use table::{Table, TableSearch};
 
 /// Bytes of a raw message; of a larger one only the header is read.
@@ -55,3 +57,5 @@ pub const PARTS_MAX: usize = 10_000;
 pub const NESTING_MAX: usize = 100;
 /// Levels of attached mails in attached mails that are opened.
 pub const ATTACHED_MAILS_MAX: u8 = 10;
+/// Files of a file that holds others.
+pub const FILES_MAX: usize = 1_000;

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Content, Defect, HEADER_LINES_MAX, Message, RAW_MAX};
+use super::{Attachment, Content, Defect, HEADER_LINES_MAX, Message, RAW_MAX};
 
 /// Asks for everything there is and gives the size of it all.
 fn ask_everything(raw: &[u8]) -> usize {
@@ -25,26 +25,31 @@ fn ask_everything(raw: &[u8]) -> usize {
 }
 
 fn ask_content(content: &Content) -> usize {
-    let split = content.top_text().len() + content.quoted_text().len() + content.signature().len();
-    assert!(split <= content.text().len() + 3, "{split} of {}", content.text().len());
     let filled = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
-    assert_eq!(filled(content.top_text()) + filled(content.quoted_text()) + filled(content.signature()), filled(content.text()));
+    let portions = [content.top_text(), content.quoted_text(), content.signature(), content.notices()];
+    assert_eq!(portions.into_iter().map(filled).sum::<usize>(), filled(content.text()));
+    let spans = content.portions().iter().map(|(_, span)| content.text().get(span.clone()).unwrap());
+    assert_eq!(spans.collect::<String>(), content.text());
     let mut size = content.headers().len() + content.html().map_or(0, str::len) + content.tables().len() + content.links().len();
     size += content.data("Order").len() + content.language().map_or(0, str::len) + content.defects().len();
     size += usize::from(matches!(content.table(&["SKU", "Qty"]), super::TableSearch::One(_)));
+    if let Some(forwarded) = content.forwarded() {
+        size += ask_content(forwarded.content().unwrap());
+    }
     size += content.select("td, a[href]").map_or(0, |found| found.len());
     for defect in content.defects() {
         assert!(!defect.to_string().is_empty());
     }
-    for attachment in content.attachments() {
-        size += attachment.size() + attachment.sha256().len() + attachment.problem().map_or(0, |problem| problem.len());
-        size += attachment.text().map_or(0, str::len) + attachment.rows().map_or(0, |table| table.rows.len());
-        size += usize::from(attachment.json().is_some());
-        if let Some(mail) = attachment.mail() {
-            size += ask_content(mail.content().unwrap());
-        }
-    }
-    size
+    size + content.attachments().iter().map(ask_file).sum::<usize>()
+}
+
+fn ask_file(file: &Attachment) -> usize {
+    let reading = file.reading().unwrap();
+    let mut size = file.size() + file.sha256().len() + file.problem().unwrap().map_or(0, |problem| problem.len());
+    size += file.text().unwrap().map_or(0, str::len) + format!("{reading:?}").len();
+    size += reading.sheets.iter().filter_map(|sheet| Some(sheet.rows()?.rows.len())).sum::<usize>();
+    size += file.mail().unwrap().map_or(0, |mail| ask_content(mail.content().unwrap()));
+    size + file.files().unwrap().iter().map(ask_file).sum::<usize>()
 }
 
 const MAILS: [&str; 4] = [
@@ -128,9 +133,9 @@ fn large_attachments_are_the_same_bytes_wherever_they_lie() {
     let content = Content::parse(raw.clone().into_bytes());
     assert_eq!(content.text(), file.replace("\r\n", "\n"));
     assert_eq!(content.attachments().len(), 2);
-    assert_eq!(content.attachments()[0].mail().unwrap().content().unwrap().text(), file.replace("\r\n", "\n"));
+    assert_eq!(content.attachments()[0].mail().unwrap().unwrap().content().unwrap().text(), file.replace("\r\n", "\n"));
     assert_eq!(content.attachments()[1].bytes(), file.as_bytes());
-    assert_eq!(content.attachments()[1].problem(), None);
+    assert_eq!(content.attachments()[1].problem(), Ok(None));
     let quoting = format!("Content-Type: text/plain\r\n\r\nLook:\r\n{raw}");
     assert_eq!(Content::parse(quoting.into_bytes()).text(), format!("Look:\n{}", raw.replace("\r\n", "\n")));
 }
@@ -241,7 +246,7 @@ fn quoted_trails_of_real_replies_are_cut_where_people_would() {
     let mut right = 0;
     for (file, expected) in &truth {
         let Ok(text) = std::fs::read_to_string(Path::new(&corpora).join(file)) else { continue };
-        let found = super::quoted::Split::of(&text.replace("\r\n", "\n"));
+        let found = super::split::Split::of(&text.replace("\r\n", "\n"), &super::split::Marks::default());
         if folded(&found.top) == folded(expected) {
             right += 1;
         } else {

@@ -7,6 +7,7 @@
 mod child;
 mod frame;
 mod pool;
+mod request;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,8 +15,14 @@ use std::time::Duration;
 
 pub use child::serve;
 
-use crate::mail::Content;
-use pool::Pool;
+use crate::mail::{self, Attachment, Content};
+use pool::{Cost, Pool};
+use request::{Request, What};
+
+/// Computing time for all the attachments of a message, those in others among them.
+const READING_MAX: Duration = Duration::from_secs(30);
+/// Bytes that all the attachments of a message may give.
+const GIVEN_MAX: usize = 128 << 20;
 
 /// Where content is to be parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +56,7 @@ impl Parsing {
 pub struct Limits {
     /// Bytes of address space, the program itself among them.
     pub memory: u64,
-    /// Computing time for one message; whole seconds.
+    /// Computing time for one message, or one file that is attached to it; whole seconds.
     pub cpu: Duration,
     /// How long a child may give no sign, by the machine's clock: longer than any computing, for one that hangs or is stopped.
     pub silence: Duration,
@@ -106,7 +113,41 @@ impl Parser {
     pub fn parse(&self, raw: Vec<u8>) -> Result<Content, Unparsed> {
         match &self.0 {
             Where::Here => Ok(Content::parse(raw)),
-            Where::Children(pool) => pool.parse(raw),
+            Where::Children(pool) => {
+                let request = Request { what: What::Message, cpu: pool.limits().cpu };
+                pool.ask(&request, raw, mail::received).map(|(content, _)| content)
+            }
         }
+    }
+
+    /// Reads the attached files of content that [`Parser::parse`] gave. One that is too much gets that for its problem, and so do
+    /// those that nothing is left for. Blocks as `parse` does.
+    ///
+    /// # Errors
+    /// No child can be had.
+    pub fn read_attachments(&self, content: &Content) -> Result<(), Unparsed> {
+        let Where::Children(pool) = &self.0 else { return Ok(()) };
+        let mut spent = Cost::default();
+        for file in content.unread() {
+            if spent.computing >= READING_MAX || spent.bytes >= GIVEN_MAX {
+                file.keep_problem("it was not read: the other attachments of the message took too much".to_owned());
+                continue;
+            }
+            let cost = read_attachment(pool, file)?;
+            spent = Cost { computing: spent.computing + cost.computing, bytes: spent.bytes + cost.bytes };
+        }
+        Ok(())
+    }
+}
+
+fn read_attachment(pool: &Pool, file: &Attachment) -> Result<Cost, Unparsed> {
+    let request = Request { what: What::File(file.facts().clone()), cpu: pool.limits().cpu };
+    match pool.ask(&request, file.bytes(), |_, answer| file.keep(answer)) {
+        Ok(((), cost)) => Ok(cost),
+        Err(Unparsed::Message(reason)) => {
+            file.keep_problem(format!("it could not be read: {reason}"));
+            Ok(Cost { computing: request.cpu, bytes: 0 })
+        }
+        Err(unparsed) => Err(unparsed),
     }
 }

@@ -12,13 +12,12 @@ use rustix::io::ioctl_fionbio;
 use rustix::process::Signal;
 
 use super::frame::{LENGTH_BYTES, length};
+use super::request::Request;
 use super::{Limits, Unparsed};
-use crate::mail::{self, Content};
+use crate::mail;
 
 /// Children at the same time: parsing is a small part of deciding, and each may take its memory.
 const CHILDREN_MAX: usize = 2;
-/// Bytes of an answer; the texts of the largest message are a third of it.
-const ANSWER_MAX: usize = 256 << 20;
 /// Bytes read at once.
 const CHUNK: usize = 16 << 10;
 /// Bytes of a dead child's last words.
@@ -49,12 +48,23 @@ struct Child {
     parsed: u32,
 }
 
+/// What an answer cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cost {
+    /// Computing time of the child.
+    pub(super) computing: Duration,
+    /// Bytes of the answer.
+    pub(super) bytes: usize,
+}
+
 /// Why a child gave no answer.
 enum Failed {
     /// Its pipes ended: it died.
     Died,
     /// It gave no sign for too long.
     Silent,
+    /// Its answer has so many bytes.
+    TooLarge(usize),
     /// Its answer is not one.
     Garbage(String),
 }
@@ -64,19 +74,32 @@ impl Pool {
         Self { program, limits, state: Mutex::default(), room: Condvar::new() }
     }
 
-    pub(super) fn parse(&self, raw: Vec<u8>) -> Result<Content, Unparsed> {
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Asks a child, and lets `take` make something of the bytes and the answer; gives the computing time that it took, too.
+    pub(super) fn ask<B: AsRef<[u8]>, T>(
+        &self,
+        request: &Request,
+        bytes: B,
+        take: impl FnOnce(B, &[u8]) -> Result<T, String>,
+    ) -> Result<(T, Cost), Unparsed> {
         let mut place = Place { pool: self, child: self.take() };
         let mut child = match place.child.take() {
             Some(child) => child,
             None => Child::start(&self.program, self.limits)
                 .map_err(|error| Unparsed::NoChild(format!("{} cannot be started: {error}", self.program.display())))?,
         };
-        let answer = child.ask(&raw, self.limits.silence);
-        let parsed = answer.and_then(|answer| mail::received(raw, &answer).map_err(Failed::Garbage));
-        match parsed {
-            Ok(content) => {
+        let answer = child.ask(request, bytes.as_ref(), self.limits.silence);
+        let taken = answer.and_then(|(answer, took)| {
+            let cost = Cost { computing: took, bytes: answer.len() };
+            Ok((take(bytes, &answer).map_err(Failed::Garbage)?, cost))
+        });
+        match taken {
+            Ok(taken) => {
                 place.child = (child.parsed < self.limits.messages).then_some(child);
-                Ok(content)
+                Ok(taken)
             }
             Err(failed) => Err(child.end(&failed, self.limits)),
         }
@@ -115,7 +138,7 @@ impl Drop for Place<'_> {
 impl Child {
     fn start(program: &std::path::Path, limits: Limits) -> io::Result<Self> {
         let mut command = Command::new(program);
-        command.arg("parse-child").args(["--memory", &limits.memory.to_string(), "--cpu", &limits.cpu.as_secs().to_string()]);
+        command.arg("parse-child").args(["--memory", &limits.memory.to_string()]);
         // It needs nothing of ours: no secrets, no folder.
         command.env_clear().current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Ctrl-C is for us: a child at work is let finish.
@@ -136,22 +159,25 @@ impl Child {
         matches!(self.process.try_wait(), Ok(None))
     }
 
-    fn ask(&mut self, raw: &[u8], silence: Duration) -> Result<Vec<u8>, Failed> {
+    /// Gives the answer, and the computing time that it took.
+    fn ask(&mut self, request: &Request, bytes: &[u8], silence: Duration) -> Result<(Vec<u8>, Duration), Failed> {
         self.parsed += 1;
-        self.write(&length(raw), silence)?;
-        self.write(raw, silence)?;
-        let mut answer = Vec::new();
-        let mut wanted = LENGTH_BYTES;
-        self.read(&mut answer, wanted, silence)?;
-        if let Ok(length) = <[u8; LENGTH_BYTES]>::try_from(answer.as_slice()) {
-            wanted = usize::try_from(u64::from_le_bytes(length)).unwrap_or(usize::MAX);
+        let head = serde_json::to_vec(request).map_err(|error| Failed::Garbage(error.to_string()))?;
+        for frame in [head.as_slice(), bytes] {
+            self.write(&length(frame), silence)?;
+            self.write(frame, silence)?;
         }
-        if wanted > ANSWER_MAX {
-            return Err(Failed::Garbage(format!("an answer of {wanted} bytes")));
+        let took = self.number(silence)?;
+        let wanted = usize::try_from(self.number(silence)?).unwrap_or(usize::MAX);
+        if wanted > request.what.answer_max() {
+            return Err(Failed::TooLarge(wanted));
         }
-        answer.clear();
-        self.read(&mut answer, wanted, silence)?;
-        Ok(answer)
+        Ok((self.read(wanted, silence)?, Duration::from_millis(took)))
+    }
+
+    fn number(&mut self, silence: Duration) -> Result<u64, Failed> {
+        let bytes = self.read(LENGTH_BYTES, silence)?;
+        Ok(<[u8; LENGTH_BYTES]>::try_from(bytes.as_slice()).map_or(u64::MAX, u64::from_le_bytes))
     }
 
     fn write(&mut self, mut bytes: &[u8], silence: Duration) -> Result<(), Failed> {
@@ -164,8 +190,9 @@ impl Child {
         Ok(())
     }
 
-    /// Reads up to `wanted` bytes of answer in all.
-    fn read(&mut self, answer: &mut Vec<u8>, wanted: usize, silence: Duration) -> Result<(), Failed> {
+    /// So many bytes of answer.
+    fn read(&mut self, wanted: usize, silence: Duration) -> Result<Vec<u8>, Failed> {
+        let mut answer = Vec::new();
         let mut chunk = [0; CHUNK];
         while answer.len() < wanted {
             let room = CHUNK.min(wanted - answer.len());
@@ -175,13 +202,14 @@ impl Child {
                 Err(error) => wait_for(&error, PollFd::new(&self.answers, PollFlags::IN), silence)?,
             }
         }
-        Ok(())
+        Ok(answer)
     }
 
     /// Ends the child and says what became of it.
     fn end(mut self, failed: &Failed, limits: Limits) -> Unparsed {
         match failed {
             Failed::Silent => return Unparsed::Message(format!("the parser gave no sign for {:?}", limits.silence)),
+            Failed::TooLarge(bytes) => return Unparsed::Message(format!("what is in it unfolds to {bytes} bytes")),
             Failed::Garbage(what) => {
                 return Unparsed::Message(format!("the parser answered something else than a message ({what})"));
             }

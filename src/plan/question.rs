@@ -14,6 +14,8 @@ use crate::ids::{EndpointName, QuestionKey};
 pub enum Question {
     /// The message's MIME content: the first of the questions, answered by reading the message, not kept as an answer.
     Content,
+    /// What stands in the attached files; answered by reading them, not kept as an answer.
+    Attachments,
     /// `ask(endpoint, request)`.
     Ask {
         /// A `read_only` endpoint of the configuration.
@@ -35,6 +37,7 @@ impl std::fmt::Display for Question {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Content => f.write_str("the message's content"),
+            Self::Attachments => f.write_str("what stands in the attachments"),
             Self::Ask { endpoint, request } => write!(f, "ask {endpoint} {request}"),
         }
     }

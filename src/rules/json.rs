@@ -1,5 +1,6 @@
 //! Script values to JSON and back: decimals keep their digits, maps are in order, nothing absent slips through.
 
+use jiff::tz::TimeZone;
 use rhai::{Array, Dynamic, ImmutableString, Map};
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -7,7 +8,8 @@ use serde_json::Value;
 use super::codes;
 use super::limits::RECORD_DEPTH_MAX;
 use super::row::Row;
-use super::values::{Ahead, Day, Moment, Nothing, VerdictValue, kind_of};
+use super::values::{Ahead, Day, Moment, Nothing, VerdictValue, kind_of, text_or_absent};
+use crate::mail::Data;
 
 /// Why a value cannot stand in a record.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,8 +55,8 @@ impl Writer<'_> {
             return self.write_map(&map);
         }
         if let Some(row) = value.read_lock::<Row>() {
-            let cell = |text: &str| if text.is_empty() { Value::Null } else { Value::from(text) };
-            return Ok(row.pairs().map(|(column, text)| (column.to_owned(), cell(text))).collect());
+            let cell = |cell: &Dynamic| if cell.is_unit() { Ok(Value::Null) } else { self.write_single(cell) };
+            return row.pairs().map(|(column, value)| Ok((column.to_owned(), cell(&value)?))).collect();
         }
         self.write_single(value)
     }
@@ -137,6 +139,23 @@ pub(super) fn from_json(value: &Value) -> Dynamic {
         Value::Array(items) => Dynamic::from(items.iter().map(from_json).collect::<Array>()),
         Value::Object(map) => {
             Dynamic::from(map.iter().map(|(key, item)| (key.as_str().into(), from_json(item))).collect::<Map>())
+        }
+    }
+}
+
+/// The script value of what a file holds; a time without a zone is one where the mailbox is.
+pub(super) fn from_data(data: &Data, zone: &TimeZone) -> Dynamic {
+    match data {
+        Data::Nothing => Dynamic::UNIT,
+        Data::Text(text) => text_or_absent(Some(text)),
+        Data::Number(number) => Dynamic::from_decimal(*number),
+        Data::Flag(flag) => Dynamic::from(*flag),
+        Data::Day(day) => Dynamic::from(Day(*day)),
+        Data::Local(time) => time.to_zoned(zone.clone()).map_or(Dynamic::UNIT, |moment| Dynamic::from(Moment(moment))),
+        Data::Moment(moment) => Dynamic::from(Moment(moment.to_zoned(zone.clone()))),
+        Data::List(items) => Dynamic::from(items.iter().map(|item| from_data(item, zone)).collect::<Array>()),
+        Data::Map(fields) => {
+            Dynamic::from(fields.iter().map(|(name, value)| (name.as_str().into(), from_data(value, zone))).collect::<Map>())
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use rust_decimal::Decimal;
 
 use super::row::Row;
+use super::values::text_or_absent;
 
 /// One table.
 pub(super) struct Table {
@@ -83,7 +84,8 @@ impl Table {
     }
 
     fn row(&self, position: usize) -> Option<Row> {
-        Some(Row::new(self.headers.clone(), self.rows.get(position)?.clone()))
+        let cells = self.rows.get(position)?.iter().map(|cell| text_or_absent(Some(cell)));
+        Some(Row::new(self.headers.clone(), cells.collect()))
     }
 
     fn index(&self, column: usize) -> Option<&Index> {
@@ -110,7 +112,7 @@ mod tests {
     use super::*;
 
     fn cell(row: Option<Row>, column: &str) -> Option<String> {
-        row.and_then(|row| row.cell(column).map(str::to_owned))
+        row.and_then(|row| row.cell(column)?.into_string().ok())
     }
 
     #[test]

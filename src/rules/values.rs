@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use rhai::{Dynamic, ImmutableString};
 
 use crate::ids::EndpointName;
-use crate::mail::{Address, Authenticity, Bounce, BouncedRecipient, Message};
+use crate::mail::{Address, Attachment, Authenticity, Bounce, BouncedRecipient, Message};
 use crate::plan::Receipt;
 
 /// A message and what scripts have read of it; texts are made once.
@@ -18,13 +18,16 @@ pub(super) struct Facts {
     pub text: OnceLock<Dynamic>,
     pub top_text: OnceLock<Dynamic>,
     pub quoted_text: OnceLock<Dynamic>,
+    pub signature: OnceLock<Dynamic>,
+    pub notices: OnceLock<Dynamic>,
+    pub forwarded: OnceLock<Dynamic>,
     pub html: OnceLock<Dynamic>,
 }
 
 impl Facts {
     pub fn new(message: Arc<Message>, zone: TimeZone) -> Self {
-        let (subject, text, top_text, quoted_text, html) = <_>::default();
-        Self { message, zone, subject, text, top_text, quoted_text, html }
+        let (subject, text, top_text, quoted_text, signature, notices, forwarded, html) = <_>::default();
+        Self { message, zone, subject, text, top_text, quoted_text, signature, notices, forwarded, html }
     }
 }
 
@@ -32,10 +35,27 @@ impl Facts {
 #[derive(Clone)]
 pub(super) struct MailValue(pub Arc<Facts>);
 
-/// One of a mail's attachments.
+/// One of a mail's attachments, or a file in one.
 #[derive(Clone)]
 pub(super) struct AttachmentValue {
     pub mail: Arc<Facts>,
+    /// Its place among the attachments, then among the files in that one, and so on.
+    pub path: Arc<[usize]>,
+}
+
+impl AttachmentValue {
+    /// What it stands for.
+    pub fn file(&self) -> Option<&Attachment> {
+        let (first, inside) = self.path.split_first()?;
+        let attachment = self.mail.message.content().ok()?.attachments().get(*first)?;
+        inside.iter().try_fold(attachment, |file, place| file.files().ok()?.get(*place))
+    }
+}
+
+/// A sheet of a spreadsheet.
+#[derive(Clone)]
+pub(super) struct SheetValue {
+    pub file: AttachmentValue,
     pub index: usize,
 }
 
@@ -118,6 +138,7 @@ pub(super) fn kind_of_type(name: &str) -> &'static str {
     match name.rsplit("::").next().unwrap_or(name) {
         "MailValue" | "mail" => "a mail",
         "AttachmentValue" | "attachment" => "an attachment",
+        "SheetValue" | "sheet" => "a sheet",
         "AddressValue" | "address" => "an address",
         "AuthenticityValue" | "authenticity" => "an authenticity",
         "VerdictValue" | "verdict" => "a verdict",

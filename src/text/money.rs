@@ -26,6 +26,15 @@ pub fn to_money_as(text: &str, form: &str) -> Result<Option<Decimal>, NumberErro
     Search { kind: Kind::Money, form: Some((NumberForm::parse(form)?, form)) }.run(text)
 }
 
+/// The price in a text, as shops write it: of several amounts the first, and three digits behind the only separator are
+/// thousands (`$699,000`, `Rp 31.500`). A guess where [`to_money`] asks; for unit prices with three decimals it is the wrong one.
+///
+/// # Errors
+/// Separators in no known order.
+pub fn to_price(text: &str) -> Result<Option<Decimal>, NumberError> {
+    Search { kind: Kind::Price, form: None }.run(text)
+}
+
 /// The number in a text, as [`to_money`] reads it; percentages and numbers with a unit (`19 %`, `5kg`) count as well, and a
 /// currency makes no difference.
 ///
@@ -46,6 +55,7 @@ pub fn to_number_as(text: &str, form: &str) -> Result<Option<Decimal>, NumberErr
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Money,
+    Price,
     Number,
 }
 
@@ -65,7 +75,7 @@ impl Search<'_> {
         let blanks = self.form.map_or(Blanks::Group, |(form, _)| form.blanks());
         let (mut with_currency, mut bare) = (Vec::new(), Vec::new());
         for amount in amounts(text, blanks).filter(|amount| self.kind == Kind::Number || amount.suffix == Suffix::Other) {
-            let kept = if amount.currency && self.kind == Kind::Money { &mut with_currency } else { &mut bare };
+            let kept = if amount.currency && self.kind != Kind::Number { &mut with_currency } else { &mut bare };
             // Two that differ are enough to know that it is not one.
             if kept.len() < 2
                 && let Some(found) = self.judge(&amount)
@@ -78,6 +88,7 @@ impl Search<'_> {
         match (found.next(), found.next()) {
             (None, _) => Ok(None),
             (Some(only), None) => only.said.map(Some),
+            (Some(first), Some(_)) if self.kind == Kind::Price => first.said.map(Some),
             (Some(first), Some(second)) => Err(NumberError::Several { first: first.text, second: second.text }),
         }
     }
@@ -93,6 +104,9 @@ impl Search<'_> {
                 form.read(amount).ok_or_else(|| NumberError::OtherForm { text: text.clone(), form: example.to_owned() })
             }
             (None, Reading::Value(value)) => Ok(value),
+            (None, Reading::Two(whole, _)) if self.kind == Kind::Price => {
+                whole.parse().map_err(|_| NumberError::Malformed { text: text.clone() })
+            }
             (None, Reading::Two(whole, decimal)) => {
                 let word = if self.kind == Kind::Money { "to_money" } else { "to_number" };
                 Err(NumberError::TwoReadings { text: text.clone(), whole, decimal, word })
@@ -207,6 +221,21 @@ mod tests {
         );
         assert_eq!(money("$699,000"), "TwoReadings");
         assert_eq!(money("1,23.45"), "Malformed");
+    }
+
+    #[test]
+    fn a_price_is_the_first_amount_and_has_no_three_decimals() {
+        let price = |text| to_price(text).map(|value| value.map(|value| value.to_string()));
+        for (text, expected) in [
+            ("$699,000", "699000"),
+            ("Rp 31.500", "31500"),
+            ("3,49 zł 1,75 zł", "3.49"),
+            ("0,125 €", "0.125"),
+            ("129.900", "129900"),
+        ] {
+            assert_eq!(price(text), Ok(Some(expected.to_owned())), "{text}");
+        }
+        assert_eq!(price("none"), Ok(None));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod data;
 mod links;
+mod quotation;
 mod select;
 mod tables;
 mod tags;

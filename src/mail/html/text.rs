@@ -1,8 +1,10 @@
 //! HTML as readable text: blocks on lines of their own, a table row on one line with its cells joined by a tab.
 
 use super::is_invisible;
+use super::quotation::{MarkedLines, Quotations, is_mark};
 use super::tags::{Event, Tag};
 use super::visible::walk_visible;
+use crate::mail::split::Marks;
 
 /// Stands between the cells of a row until it is known whether the row is one of data or of layout.
 const CELL: char = '\u{1}';
@@ -13,8 +15,8 @@ const HARD_BLANK: char = '\u{2}';
 /// A row with a cell of more characters and several lines is layout, not data.
 const CELL_MAX: usize = 400;
 
-/// The text that a reader sees. Lines end with `\n`, at most one of two is blank.
-pub(in crate::mail) fn text(html: &str) -> String {
+/// The text that a reader sees, and which of its lines are quoted. Lines end with `\n`, at most one of two is blank.
+pub(in crate::mail) fn text(html: &str) -> (String, Marks) {
     let mut page = Page { out: String::with_capacity(html.len() / 4), ..Page::default() };
     walk_visible(html, |event| match event {
         Event::Open(tag) => page.open(tag),
@@ -30,6 +32,7 @@ struct Page {
     rows: Vec<Row>,
     tables: usize,
     preformatted: usize,
+    quotations: Quotations,
 }
 
 /// A row that is still open.
@@ -78,9 +81,16 @@ impl Page {
             }
             name => self.separate(name),
         }
+        if let Some(mark) = self.quotations.open(tag) {
+            self.out.push(mark);
+        }
     }
 
     fn close(&mut self, name: &str) {
+        if let Some(mark) = self.quotations.close(name) {
+            self.end_line();
+            self.out.push(mark);
+        }
         match name {
             "br" => self.out_newline(),
             "table" => {
@@ -119,7 +129,7 @@ impl Page {
             if self.preformatted > 0 && (c == '\n' || c == ' ' || c == '\t') {
                 if c == '\n' { self.out_newline() } else { self.out.push(HARD_BLANK) }
             } else if c.is_whitespace() {
-                if !self.out.is_empty() && !self.out.ends_with([' ', '\n', CELL]) {
+                if !self.out.is_empty() && !self.out.ends_with(|c| matches!(c, ' ' | '\n' | CELL) || is_mark(c)) {
                     self.out.push(' ');
                 }
             } else if !c.is_control() {
@@ -160,26 +170,34 @@ impl Page {
         self.end_line();
     }
 
-    fn finish(mut self) -> String {
+    fn finish(mut self) -> (String, Marks) {
         self.trim_blanks();
         let mut text = String::with_capacity(self.out.len() + 1);
-        let mut blank_lines = 0;
-        for line in self.out.split(['\n', CELL]) {
-            let line = line.trim_end_matches([' ', '\t', HARD_BLANK]);
+        let mut marked = MarkedLines::default();
+        let (mut blank_lines, mut lines) = (0, 0);
+        for marked_line in self.out.split(['\n', CELL]) {
+            let start = marked_line.find(|c| !is_mark(c)).unwrap_or(marked_line.len());
+            let (before, line) = marked_line.split_at(start);
+            marked.see(before);
+            let line = line.trim_end_matches(|c| matches!(c, ' ' | '\t' | HARD_BLANK) || is_mark(c));
             if line.is_empty() {
-                blank_lines += 1;
+                blank_lines += usize::from(marked_line.is_empty());
                 continue;
             }
             if !text.is_empty() {
-                text.push_str(if blank_lines > 0 { "\n\n" } else { "\n" });
+                let ends = if blank_lines > 0 { "\n\n" } else { "\n" };
+                lines += ends.len();
+                text.push_str(ends);
             }
             blank_lines = 0;
-            text.extend(line.chars().map(|c| if c == HARD_BLANK { ' ' } else { c }));
+            marked.count(lines);
+            marked.see(&marked_line[start..]);
+            text.extend(line.chars().filter(|&c| !is_mark(c)).map(|c| if c == HARD_BLANK { ' ' } else { c }));
         }
         if !text.is_empty() {
             text.push('\n');
         }
-        text
+        (text, marked.into_marks())
     }
 }
 
@@ -205,7 +223,9 @@ fn joined(row: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    fn text(html: &str) -> String {
+        super::text(html).0
+    }
 
     #[test]
     fn a_data_row_is_one_line_and_a_layout_row_keeps_its_lines() {
@@ -229,6 +249,18 @@ mod tests {
     }
 
     #[test]
+    fn quotations_and_the_trail_are_told_by_their_lines() {
+        let html = "<div>Yes.</div><div>On Monday Bob wrote:<blockquote type=cite><p>Really?</p><p>Bob</p></blockquote>\
+            <blockquote>indented</blockquote></div><div>Ann</div><div id=x_appendonsend></div><hr>\
+            <div id=divRplyFwdMsg><b>Frå:</b> Bob<br>more</div>";
+        let (text, marks) = super::text(html);
+        let lines: Vec<&str> = text.split('\n').collect();
+        assert_eq!(marks.cited.iter().flat_map(|range| &lines[range.clone()]).collect::<Vec<_>>(), [&"Really?", &"Bob"]);
+        assert_eq!(marks.trail.map(|line| lines[line]), Some("Frå: Bob"));
+        assert_eq!(text, "Yes.\nOn Monday Bob wrote:\n\nReally?\n\nBob\n\nindented\n\nAnn\nFrå: Bob\nmore\n");
+    }
+
+    #[test]
     fn preformatted_text_keeps_its_columns() {
         assert_eq!(text("<pre>a   1\n bb  2</pre>end"), "a   1\n bb  2\nend\n");
     }
@@ -238,5 +270,6 @@ mod tests {
         assert_eq!(text(&("<div>".repeat(200_000) + "x")), "x\n");
         assert_eq!(text(&("<table><tr><td>".repeat(100_000) + "x")), "x\n");
         assert_eq!(text(&("<table><tr><td>a<td>".repeat(50_000) + "x")).lines().last(), Some("x"));
+        assert_eq!(text(&("<blockquote type=cite>".repeat(100_000) + "x")), "x\n");
     }
 }

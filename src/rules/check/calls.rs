@@ -55,7 +55,7 @@ impl Checked<'_> {
         let given = call.arguments.len();
         let (own, words) = (self.names.own.get(call.name), self.names.words.numbers.get(call.name));
         if own.is_none() && words.is_none() {
-            if vocabulary::MAIL_LATER.contains(&call.name) || vocabulary::ATTACHMENT_LATER.contains(&call.name) {
+            if vocabulary::MAIL_LATER.contains(&call.name) {
                 return self.not_yet(call.name, call.position);
             }
             return self.unknown(call);

@@ -8,11 +8,13 @@ use super::Word as Entry;
 use super::content::limited;
 use super::kind::is_meant;
 use super::register::{Absent, fact, needs, text, word};
-use crate::mail::Attachment;
-use crate::rules::json::from_json;
-use crate::rules::stop::{Word, fault, park};
-use crate::rules::values::{AttachmentValue, Facts, MailValue, text_or_absent};
-use crate::rules::{allocator, codes, watch};
+use crate::mail::{Attachment, Data, Message, NeedsReading, Reading, Sheet};
+use crate::plan::Question;
+use crate::rules::json::{from_data, from_json};
+use crate::rules::row::Row;
+use crate::rules::stop::{Word, ask, park};
+use crate::rules::values::{AttachmentValue, Facts, MailValue, SheetValue, text_or_absent};
+use crate::rules::{allocator, watch};
 
 /// The family's words.
 pub(super) const WORDS: &[Entry] = &[
@@ -61,11 +63,46 @@ pub(super) const WORDS: &[Entry] = &[
         "note(mail.attachment(\"*.csv\").text.lines()[0]);",
     ]),
     Entry::new([
+        "layout",
+        "attachment",
+        "attachment.layout -> text",
+        "The text of a PDF in columns, as printed",
+        "if mail.attachment(\"*.csv\").layout.value_after(\"Total\") != () { flag(); }",
+    ]),
+    Entry::new([
         "rows",
         "attachment",
         "attachment.rows -> list",
-        "The rows of a CSV file",
+        "The rows of a CSV file, of a spreadsheet's first sheet; the first filled row names the columns",
         "for row in mail.attachment(\"*.csv\").rows { note(row.Article); }",
+    ]),
+    Entry::new([
+        "sheets",
+        "attachment",
+        "attachment.sheets -> list",
+        "The sheets of a spreadsheet",
+        "for sheet in mail.attachment(\"*.csv\").sheets { note(sheet.name ?? \"the only one\"); }",
+    ]),
+    Entry::new([
+        "name",
+        "attachment",
+        "sheet.name -> text",
+        "A sheet's name",
+        "note(mail.attachment(\"*.csv\").sheets[0].name ?? \"none\");",
+    ]),
+    Entry::new([
+        "rows",
+        "attachment",
+        "sheet.rows -> list",
+        "A sheet's rows below the first filled one, which names the columns",
+        "for row in mail.attachment(\"*.csv\").sheets[0].rows { note(row.Article); }",
+    ]),
+    Entry::new([
+        "cells",
+        "attachment",
+        "sheet.cells -> list",
+        "All of a sheet's rows as lists of cells: numbers, days, texts",
+        "note(`${mail.attachment(\"*.csv\").sheets[0].cells[0][0]}`);",
     ]),
     Entry::new([
         "json",
@@ -75,6 +112,34 @@ pub(super) const WORDS: &[Entry] = &[
         "if mail.attachment(\"*.json\").json != () { flag(); }",
     ]),
     Entry::new([
+        "xml",
+        "attachment",
+        "attachment.xml -> value",
+        "What an XML file holds",
+        "if mail.attachment(\"*.xml\").xml != () { flag(); }",
+    ]),
+    Entry::new([
+        "invoice",
+        "attachment",
+        "attachment.invoice -> map",
+        "The invoice that an e-invoice is",
+        "if mail.attachment(\"*.xml\").invoice != () { flag(); }",
+    ]),
+    Entry::new([
+        "events",
+        "attachment",
+        "attachment.events -> list",
+        "The events of a calendar",
+        "if mail.attachment(\"*.ics\").events != () { flag(); }",
+    ]),
+    Entry::new([
+        "files",
+        "attachment",
+        "attachment.files -> list",
+        "The files in a container, each an attachment",
+        "for file in mail.attachment(\"*.csv\").files ?? [] { note(file.name); }",
+    ]),
+    Entry::new([
         "mail",
         "attachment",
         "attachment.mail -> mail or ()",
@@ -82,9 +147,6 @@ pub(super) const WORDS: &[Entry] = &[
         "if mail.attachment(\"*.eml\").mail.subject != () { flag(); }",
     ]),
 ];
-
-/// Words of an attachment that this version does not have.
-pub(in crate::rules) const LATER: [&str; 6] = ["layout", "sheets", "xml", "invoice", "events", "files"];
 
 /// Registers the family.
 pub(super) fn register(engine: &mut Engine) {
@@ -96,54 +158,125 @@ pub(super) fn register(engine: &mut Engine) {
     word::<MailValue>(engine, "attachment", &[text()], &Absent::Nothing, |context, mail, given| {
         single(context, &mail.0, &given.text(0))
     });
-    fact::<AttachmentValue>(engine, "name", |_, it| Ok(read(it, |file| text_or_absent(file.name()))));
-    fact::<AttachmentValue>(engine, "type", |_, it| Ok(read(it, |file| text_or_absent(Some(file.content_type())))));
+    fact::<AttachmentValue>(engine, "name", |_, it| Ok(known(it, |file| text_or_absent(file.name()))));
+    fact::<AttachmentValue>(engine, "type", |_, it| Ok(known(it, |file| text_or_absent(Some(file.content_type())))));
     fact::<AttachmentValue>(engine, "size", |_, it| {
-        Ok(read(it, |file| Dynamic::from(i64::try_from(file.size()).unwrap_or(i64::MAX))))
+        Ok(known(it, |file| Dynamic::from(i64::try_from(file.size()).unwrap_or(i64::MAX))))
     });
     fact::<AttachmentValue>(engine, "sha256", |_, it| {
-        Ok(read(it, |file| {
+        Ok(known(it, |file| {
             watch::charge(file.size());
             text_or_absent(Some(&file.sha256()))
         }))
     });
-    fact::<AttachmentValue>(engine, "problem", |_, it| Ok(read(it, |file| text_or_absent(file.problem().as_deref()))));
-    fact::<AttachmentValue>(engine, "text", |context, it| {
-        let Some(file) = file(it) else { return Ok(Dynamic::UNIT) };
-        let found = allocator::uncounted(|| file.text());
-        watch::charge(found.map_or(0, str::len));
-        limited(context, text_or_absent, found)
+    fact::<AttachmentValue>(engine, "problem", |context, it| {
+        Ok(text_or_absent(asked(context, it, Attachment::problem)?.flatten().as_deref()))
     });
-    fact::<AttachmentValue>(engine, "rows", |_, it| Ok(read(it, rows)));
-    fact::<AttachmentValue>(engine, "json", |_, it| {
-        let Some(file) = file(it) else { return Ok(Dynamic::UNIT) };
-        watch::charge(file.size());
-        Ok(allocator::uncounted(|| file.json()).map_or(Dynamic::UNIT, from_json))
+    fact::<AttachmentValue>(engine, "text", |context, it| text_of(context, asked(context, it, Attachment::text)?.flatten()));
+    fact::<AttachmentValue>(engine, "mail", |context, it| {
+        let zone = &it.mail.zone;
+        let value = |mail: &Message| Dynamic::from(MailValue(Arc::new(Facts::new(Arc::new(mail.clone()), zone.clone()))));
+        Ok(asked(context, it, Attachment::mail)?.flatten().map_or(Dynamic::UNIT, value))
     });
-    fact::<AttachmentValue>(engine, "mail", |_, it| {
-        let zone = it.mail.zone.clone();
-        let inner = |mail: &crate::mail::Message| MailValue(Arc::new(Facts::new(Arc::new(mail.clone()), zone.clone())));
-        Ok(read(it, |file| file.mail().map_or(Dynamic::UNIT, |mail| Dynamic::from(inner(mail)))))
+    fact::<AttachmentValue>(engine, "files", |context, it| {
+        let count = asked(context, it, Attachment::files)?.map_or(0, <[Attachment]>::len);
+        let inside = |place: usize| it.path.iter().copied().chain([place]).collect();
+        let value = |place: usize| Dynamic::from(AttachmentValue { mail: it.mail.clone(), path: inside(place) });
+        Ok(list_or_absent((0..count).map(value)))
     });
-    for name in LATER {
-        fact::<AttachmentValue>(engine, name, |context, _| {
-            let name = context.fn_name().trim_start_matches("get$");
-            fault(
-                context,
-                codes::NOT_YET,
-                format!("`attachment.{name}` is not in this version"),
-                "there are .text .rows .json .mail",
-            )
-        });
+    register_readings(engine);
+}
+
+/// What the format of a file gives.
+fn register_readings(engine: &mut Engine) {
+    fact::<AttachmentValue>(engine, "layout", |context, it| {
+        text_of(context, reading(context, it)?.and_then(|reading| reading.layout.as_deref()))
+    });
+    fact::<AttachmentValue>(engine, "rows", |context, it| {
+        let sheet = reading(context, it)?.and_then(|reading| reading.sheets.first());
+        Ok(sheet.map_or(Dynamic::UNIT, |sheet| rows(sheet, it)))
+    });
+    fact::<AttachmentValue>(engine, "sheets", |context, it| {
+        let count = reading(context, it)?.map_or(0, |reading| reading.sheets.len());
+        Ok(list_or_absent((0..count).map(|index| Dynamic::from(SheetValue { file: it.clone(), index }))))
+    });
+    fact::<AttachmentValue>(engine, "json", |context, it| {
+        charge(it);
+        Ok(reading(context, it)?.and_then(|reading| reading.json.as_ref()).map_or(Dynamic::UNIT, from_json))
+    });
+    fact::<AttachmentValue>(engine, "xml", |context, it| data(context, it, |reading| reading.xml.as_ref()));
+    fact::<AttachmentValue>(engine, "invoice", |context, it| data(context, it, |reading| reading.invoice.as_ref()));
+    fact::<AttachmentValue>(engine, "events", |context, it| data(context, it, |reading| reading.events.as_ref()));
+
+    engine.register_type_with_name::<SheetValue>("sheet");
+    fact::<SheetValue>(engine, "name", |context, it| {
+        Ok(sheet(context, it)?.map_or(Dynamic::UNIT, |sheet| text_or_absent(sheet.name.as_deref())))
+    });
+    fact::<SheetValue>(
+        engine,
+        "rows",
+        |context, it| Ok(sheet(context, it)?.map_or(Dynamic::UNIT, |sheet| rows(sheet, &it.file))),
+    );
+    fact::<SheetValue>(engine, "cells", |context, it| {
+        charge(&it.file);
+        let zone = &it.file.mail.zone;
+        let row = |row: &Vec<Data>| Dynamic::from(row.iter().map(|cell| from_data(cell, zone)).collect::<Array>());
+        Ok(sheet(context, it)?.map_or(Dynamic::UNIT, |sheet| Dynamic::from(sheet.cells.iter().map(row).collect::<Array>())))
+    });
+}
+
+/// What the message itself says of a file.
+fn known(it: &AttachmentValue, read: impl FnOnce(&Attachment) -> Dynamic) -> Dynamic {
+    it.file().map_or(Dynamic::UNIT, |file| allocator::uncounted(|| read(file)))
+}
+
+/// What stands in a file, or the question for what stands in the files. What was read is kept with the mail: it is not the script's
+/// memory.
+fn asked<'i, T>(
+    context: &NativeCallContext,
+    it: &'i AttachmentValue,
+    read: impl FnOnce(&'i Attachment) -> Result<T, NeedsReading>,
+) -> Word<Option<T>> {
+    match it.file().map(|file| allocator::uncounted(|| read(file))) {
+        Some(Err(NeedsReading)) => ask(context, Question::Attachments),
+        read => Ok(read.and_then(Result::ok)),
     }
 }
 
-fn file(it: &AttachmentValue) -> Option<&Attachment> {
-    it.mail.message.content().ok()?.attachments().get(it.index)
+fn reading<'i>(context: &NativeCallContext, it: &'i AttachmentValue) -> Word<Option<&'i Reading>> {
+    asked(context, it, Attachment::reading)
 }
 
-fn read(it: &AttachmentValue, read: impl FnOnce(&Attachment) -> Dynamic) -> Dynamic {
-    file(it).map_or(Dynamic::UNIT, |file| allocator::uncounted(|| read(file)))
+fn sheet<'i>(context: &NativeCallContext, it: &'i SheetValue) -> Word<Option<&'i Sheet>> {
+    Ok(reading(context, &it.file)?.and_then(|reading| reading.sheets.get(it.index)))
+}
+
+fn data(context: &NativeCallContext, it: &AttachmentValue, part: fn(&Reading) -> Option<&Data>) -> Word<Dynamic> {
+    charge(it);
+    Ok(reading(context, it)?.and_then(part).map_or(Dynamic::UNIT, |data| from_data(data, &it.mail.zone)))
+}
+
+fn text_of(context: &NativeCallContext, text: Option<&str>) -> Word<Dynamic> {
+    watch::charge(text.map_or(0, str::len));
+    limited(context, text_or_absent, text)
+}
+
+fn charge(it: &AttachmentValue) {
+    watch::charge(it.file().map_or(0, Attachment::size));
+}
+
+fn list_or_absent(values: impl Iterator<Item = Dynamic>) -> Dynamic {
+    let list: Array = values.collect();
+    if list.is_empty() { Dynamic::UNIT } else { Dynamic::from(list) }
+}
+
+/// A sheet's rows as scripts hold them.
+fn rows(sheet: &Sheet, it: &AttachmentValue) -> Dynamic {
+    charge(it);
+    let Some(table) = sheet.rows() else { return Dynamic::UNIT };
+    let headers: Arc<[String]> = table.headers.into();
+    let cells = |row: &[Data]| row.iter().map(|cell| from_data(cell, &it.mail.zone)).collect();
+    Dynamic::from(table.rows.into_iter().map(|row| Dynamic::from(Row::new(headers.clone(), cells(row)))).collect::<Array>())
 }
 
 /// The positions of the attachments that a glob means.
@@ -162,7 +295,7 @@ fn list(context: &NativeCallContext, mail: &Arc<Facts>, glob: &str) -> Word<Dyna
     if !mail.message.envelope.has_attachments {
         return Ok(Dynamic::from(Array::new()));
     }
-    let value = |index: usize| Dynamic::from(AttachmentValue { mail: mail.clone(), index });
+    let value = |index: usize| Dynamic::from(AttachmentValue { mail: mail.clone(), path: [index].into() });
     Ok(Dynamic::from(meant(context, mail, glob)?.into_iter().map(value).collect::<Array>()))
 }
 
@@ -172,16 +305,11 @@ fn single(context: &NativeCallContext, mail: &Arc<Facts>, glob: &str) -> Word<Dy
     }
     match meant(context, mail, glob)?.as_slice() {
         [] => Ok(Dynamic::UNIT),
-        [index] => Ok(Dynamic::from(AttachmentValue { mail: mail.clone(), index: *index })),
+        [index] => Ok(Dynamic::from(AttachmentValue { mail: mail.clone(), path: [*index].into() })),
         several => {
             let files = needs(context, || mail.message.content())?.attachments();
             let names: Vec<&str> = several.iter().filter_map(|index| files.get(*index)?.name()).collect();
             park(context, format!("{} attachments match `{glob}`: {}", several.len(), names.join(", ")))
         }
     }
-}
-
-fn rows(file: &Attachment) -> Dynamic {
-    watch::charge(file.size());
-    file.rows().map_or(Dynamic::UNIT, super::content::rows)
 }

@@ -11,7 +11,7 @@ use crate::rules::json::from_json;
 use crate::rules::limits::TEXT_BYTES_MAX;
 use crate::rules::row::Row;
 use crate::rules::stop::{Word, fault, park};
-use crate::rules::values::{MailValue, text_or_absent};
+use crate::rules::values::{Facts, MailValue, text_or_absent};
 use crate::rules::{allocator, codes, watch};
 
 /// The family's words.
@@ -28,7 +28,7 @@ pub(super) const WORDS: &[Entry] = &[
         "top_text",
         "content",
         "mail.top_text -> text",
-        "The text without quoted mails and signature",
+        "What the sender wrote now: without quoted mails, signature and notices",
         "if mail.top_text.contains(\"unsubscribe\") { flag(); }",
     ]),
     Entry::new([
@@ -37,6 +37,27 @@ pub(super) const WORDS: &[Entry] = &[
         "mail.quoted_text -> text or ()",
         "The quoted mails below",
         "if mail.quoted_text != () { flag(); }",
+    ]),
+    Entry::new([
+        "signature",
+        "content",
+        "mail.signature -> text",
+        "The signature below, from the greeting on",
+        "note(mail.signature ?? \"none\");",
+    ]),
+    Entry::new([
+        "notices",
+        "content",
+        "mail.notices -> text",
+        "Confidentiality notices below, warnings of mail systems above",
+        "if mail.notices != () { flag(); }",
+    ]),
+    Entry::new([
+        "forwarded",
+        "content",
+        "mail.forwarded -> mail",
+        "The mail that this one forwards in its text, opened; `()` when it forwards none",
+        "let order = mail.forwarded ?? mail; note(order.subject ?? \"none\");",
     ]),
     Entry::new([
         "table",
@@ -100,6 +121,20 @@ pub(super) fn register(engine: &mut Engine) {
     fact::<MailValue>(engine, "quoted_text", |context, mail| {
         part(context, mail, &mail.0.quoted_text, |content| Some(content.quoted_text()))
     });
+    fact::<MailValue>(engine, "signature", |context, mail| {
+        part(context, mail, &mail.0.signature, |content| Some(content.signature()))
+    });
+    fact::<MailValue>(engine, "notices", |context, mail| part(context, mail, &mail.0.notices, |content| Some(content.notices())));
+    fact::<MailValue>(engine, "forwarded", |context, mail| {
+        if let Some(kept) = mail.0.forwarded.get() {
+            return Ok(kept.clone());
+        }
+        let opened = needs(context, || mail.0.message.content())?;
+        watch::charge(opened.text().len());
+        let found = allocator::uncounted(|| opened.forwarded().map(|found| Arc::new(found.clone())));
+        let value = |message| Dynamic::from(MailValue(Arc::new(Facts::new(message, mail.0.zone.clone()))));
+        Ok(mail.0.forwarded.get_or_init(|| found.map_or(Dynamic::UNIT, value)).clone())
+    });
     for columns in 1..=COLUMNS_MAX {
         word::<MailValue>(engine, "table", &vec![text(); columns], &Absent::Nothing, table);
     }
@@ -139,12 +174,12 @@ pub(super) fn register(engine: &mut Engine) {
 fn register_rows(engine: &mut Engine) {
     engine.register_indexer_get(|context: NativeCallContext, row: &mut Row, column: ImmutableString| -> Word<Dynamic> {
         if let Some(cell) = row.cell(&column) {
-            return Ok(text_or_absent(Some(cell)));
+            return Ok(cell);
         }
         let message = format!("no column `{column}`; there are: {}", row.headers().join(", "));
         fault(&context, codes::NO_COLUMN, message, "")
     });
-    word::<Row>(engine, "get", &[text()], &Absent::Nothing, |_, row, given| Ok(text_or_absent(row.cell(&given.text(0)))));
+    word::<Row>(engine, "get", &[text()], &Absent::Nothing, |_, row, given| Ok(row.cell(&given.text(0)).unwrap_or_default()));
     word::<Row>(engine, "contains", &[text()], &Absent::False, |_, row, given| Ok(row.cell(&given.text(0)).is_some().into()));
     word::<Row>(engine, "keys", &[], &Absent::Nothing, |_, row, _| Ok(texts_of(row.headers().iter().map(String::as_str))));
 }
@@ -190,9 +225,10 @@ fn table(context: &NativeCallContext, mail: &MailValue, given: &Given) -> Word<D
 }
 
 /// A table's rows as scripts hold them.
-pub(super) fn rows(table: &Table) -> Dynamic {
+fn rows(table: &Table) -> Dynamic {
     let headers: Arc<[String]> = table.headers.clone().into();
-    let row = |cells: &Vec<String>| Dynamic::from(Row::new(headers.clone(), cells.clone().into()));
+    let cells = |cells: &Vec<String>| cells.iter().map(|cell| text_or_absent(Some(cell))).collect();
+    let row = |row: &Vec<String>| Dynamic::from(Row::new(headers.clone(), cells(row)));
     Dynamic::from(table.rows.iter().map(row).collect::<Array>())
 }
 

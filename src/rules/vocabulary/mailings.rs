@@ -13,7 +13,7 @@ use crate::rules::json::{Answers, to_json};
 use crate::rules::limits::RECIPIENTS_MAX;
 use crate::rules::run::{Run, current};
 use crate::rules::stop::{Word, fault};
-use crate::rules::values::{AddressValue, AttachmentValue, kind_of};
+use crate::rules::values::{AddressValue, AttachmentValue, kind_of, text_or_absent};
 use crate::text::did_you_mean;
 
 /// The family's words.
@@ -263,15 +263,14 @@ fn addresses(context: &NativeCallContext, value: &Dynamic) -> Word<Vec<String>> 
 /// Names of attachments: a text, an attachment, or a list of them.
 fn attachments(context: &NativeCallContext, value: &Dynamic) -> Word<Vec<String>> {
     let one = |value: &Dynamic| match value.read_lock::<AttachmentValue>() {
-        Some(it) => {
-            let files = it.mail.message.content().map(crate::mail::Content::attachments).unwrap_or_default();
-            files
-                .get(it.index)
-                .and_then(crate::mail::Attachment::name)
-                .map_or(Dynamic::UNIT, |name| Dynamic::from(ImmutableString::from(name)))
-        }
+        Some(it) => text_or_absent(it.file().and_then(crate::mail::Attachment::name)),
         None => value.clone(),
     };
+    let is_inside = |value: &Dynamic| value.read_lock::<AttachmentValue>().is_some_and(|it| it.path.len() > 1);
+    if is_inside(value) || value.as_array_ref().is_ok_and(|list| list.iter().any(is_inside)) {
+        let hint = "attach the file that it lies in";
+        return fault(context, codes::VALUE, "a file that lies in another file cannot be attached", hint);
+    }
     let plain =
         value.as_array_ref().map_or_else(|_| one(value), |list| Dynamic::from(list.iter().map(one).collect::<rhai::Array>()));
     Ok(texts(context, &plain)?.iter().map(ToString::to_string).collect())

@@ -9,6 +9,7 @@ mod authenticity;
 mod content;
 mod dates;
 mod envelope;
+mod finders;
 mod flow;
 mod kind;
 mod mailings;
@@ -19,7 +20,6 @@ mod text_basics;
 
 use rhai::Engine;
 
-pub(super) use attachment::LATER as ATTACHMENT_LATER;
 pub(super) use content::LATER as MAIL_LATER;
 pub(super) use mailings::{FORWARD_OPTIONS, REPLY_OPTIONS, SEND_OPTIONS};
 
@@ -78,6 +78,7 @@ pub fn words() -> impl Iterator<Item = &'static Word> {
         content::WORDS,
         attachment::WORDS,
         text::WORDS,
+        finders::WORDS,
         text_basics::WORDS,
         dates::WORDS,
         actions::WORDS,
@@ -118,6 +119,7 @@ pub(super) fn register(engine: &mut Engine) {
     content::register(engine);
     attachment::register(engine);
     text::register(engine);
+    finders::register(engine);
     text_basics::register(engine);
     dates::register(engine);
     actions::register(engine);

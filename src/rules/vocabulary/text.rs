@@ -72,6 +72,13 @@ pub(super) const WORDS: &[Entry] = &[
         "note(`${\"1.234,56 EUR\".to_money()} ${\"1.234\".to_money(\"1.234,56\")}`);",
     ]),
     Entry::new([
+        "to_price",
+        "text",
+        "text.to_price() -> number",
+        "The first amount, as shops write prices: $699,000 is 699000",
+        "note(`${\"$699,000\".to_price()}`);",
+    ]),
+    Entry::new([
         "to_number",
         "text",
         "text.to_number() -> number or ()",
@@ -155,6 +162,7 @@ fn register_numbers(engine: &mut Engine) {
     of_text(engine, "to_money", &[text()], &Absent::Nothing, |context, it, given| {
         number(context, text::to_money_as(it, &given.text(0)))
     });
+    of_text(engine, "to_price", &[], &Absent::Nothing, |context, it, _| number(context, text::to_price(it)));
     of_text(engine, "to_number", &[], &Absent::Nothing, |context, it, _| number(context, text::to_number(it)));
     of_text(engine, "to_number", &[text()], &Absent::Nothing, |context, it, given| {
         number(context, text::to_number_as(it, &given.text(0)))

@@ -1,0 +1,159 @@
+//! The formats of files, each in a file of its own behind one trait; which one a file has is found out by its content before its
+//! name, and by its name before its type: senders get the type wrong most often.
+
+mod closed;
+mod csv;
+mod html;
+mod json;
+mod mail;
+mod text;
+
+use super::reading::Reading;
+use crate::mail::decode;
+
+pub(super) use mail::is_mail;
+
+/// Bytes of a file that is read as text, table or JSON.
+const READABLE_MAX: usize = 20 * 1024 * 1024;
+
+/// A file as a format sees it.
+#[derive(Clone, Copy)]
+pub(super) struct File<'f> {
+    pub(super) bytes: &'f [u8],
+    pub(super) name: Option<&'f str>,
+    /// `type/subtype` in lower case.
+    pub(super) content_type: &'f str,
+    pub(super) charset: Option<&'f str>,
+    /// How many mails and containers it lies in.
+    pub(super) depth: u8,
+}
+
+impl File<'_> {
+    /// What stands behind the last dot of its name, in lower case.
+    pub(super) fn ending(&self) -> Option<String> {
+        self.name.and_then(|name| name.rsplit_once('.')).map(|(_, ending)| ending.trim().to_ascii_lowercase())
+    }
+
+    /// Its text, charset undone.
+    ///
+    /// # Errors
+    /// It is too large, in words.
+    pub(super) fn text(&self) -> Result<String, String> {
+        if self.bytes.len() > READABLE_MAX {
+            return Err(format!("it has {} bytes, more than {READABLE_MAX}: it is not read", self.bytes.len()));
+        }
+        Ok(decode::text(self.bytes, self.charset))
+    }
+
+    /// UTF-8 or UTF-16 with its mark, without control characters in its first kilobyte.
+    pub(super) fn is_text(&self) -> bool {
+        if self.bytes.starts_with(b"\xff\xfe") || self.bytes.starts_with(b"\xfe\xff") {
+            return true;
+        }
+        let head = self.bytes.get(..1024).unwrap_or(self.bytes);
+        let is_utf8 = match std::str::from_utf8(head) {
+            Ok(_) => true,
+            Err(error) => error.error_len().is_none(),
+        };
+        is_utf8 && !head.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace())
+    }
+
+    /// The text's beginning without byte order mark and blanks, in lower case: what XML and HTML are known by.
+    fn beginning(&self) -> String {
+        let head = self.bytes.get(..512).unwrap_or(self.bytes);
+        let text = decode::text(head, self.charset);
+        text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).to_ascii_lowercase()
+    }
+}
+
+/// One format of files.
+pub(super) trait Format: Sync {
+    /// Whether the content is of this format, whatever name and type say.
+    fn is_content(&self, _file: &File<'_>) -> bool {
+        false
+    }
+
+    /// Endings of the names of such files, in lower case.
+    fn endings(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Types of such files; one that ends in a `/`, or begins with a `+`, stands for all that do.
+    fn types(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Reads a file. Pure, and linear in what it reads; a file that takes too much may end the process that reads it.
+    ///
+    /// # Errors
+    /// Why nothing of it can be read, in words.
+    fn read(&self, file: &File<'_>) -> Result<Reading, String>;
+}
+
+/// All formats. Of several that know a file by the same token, the first one reads it.
+const FORMATS: &[&dyn Format] = &[
+    &mail::Mail,
+    &closed::PDF,
+    &closed::ZIP,
+    &closed::OLE,
+    &closed::PICTURE,
+    &closed::TNEF,
+    &closed::GZIP,
+    &closed::RTF,
+    &closed::SEVEN_ZIP,
+    &csv::Csv,
+    &json::Json,
+    &html::Html,
+    &text::Text,
+];
+
+/// The format of a file.
+fn of(file: &File<'_>) -> Option<&'static dyn Format> {
+    let formats = || FORMATS.iter().copied();
+    let by_content = || formats().find(|format| format.is_content(file));
+    let by_name = || file.ending().and_then(|ending| formats().find(|format| format.endings().contains(&ending.as_str())));
+    by_content().or_else(by_name).or_else(|| formats().find(|format| is_type(file.content_type, format.types())))
+}
+
+fn is_type(content_type: &str, types: &[&str]) -> bool {
+    types.iter().any(|known| match known.strip_prefix('+') {
+        Some(_) => content_type.ends_with(known),
+        None if known.ends_with('/') => content_type.starts_with(known),
+        None => content_type == *known,
+    })
+}
+
+/// Reads a file by its format. A reader that fails has that for its problem.
+pub(super) fn read(file: &File<'_>) -> Reading {
+    let read = || match of(file) {
+        Some(format) => format.read(file),
+        None if file.is_text() => text::Text.read(file),
+        None => Err(format!("files of type {} are not read by this version", file.content_type)),
+    };
+    crate::panics::contained(read)
+        .unwrap_or_else(|panic| Err(format!("its reader failed: {panic}")))
+        .unwrap_or_else(Reading::problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(content_type: &str, name: Option<&str>, bytes: &[u8]) -> Option<String> {
+        read(&File { bytes, name, content_type, charset: None, depth: 0 }).problem
+    }
+
+    #[test]
+    fn content_beats_the_name_and_the_name_beats_the_type() {
+        let zip = Some("ZIP, Word and Excel files are not read by this version".to_owned());
+        assert_eq!(problem("text/csv", Some("orders.csv"), b"PK\x03\x04..."), zip);
+        let rows = |content_type: &str, name: Option<&str>, bytes: &[u8]| {
+            read(&File { bytes, name, content_type, charset: None, depth: 0 }).sheets.len()
+        };
+        assert_eq!(rows("application/octet-stream", Some("ORDERS.CSV"), b"a;b"), 1);
+        assert_eq!(rows("application/vnd.ms-excel", Some("orders.csv"), b"a;b"), 1);
+        assert_eq!(problem("text/calendar", None, b"BEGIN:VCALENDAR"), None);
+        let unknown = Some("files of type application/octet-stream are not read by this version".to_owned());
+        assert_eq!(problem("application/octet-stream", None, b"\0\x01"), unknown);
+    }
+}

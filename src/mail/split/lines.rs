@@ -1,0 +1,81 @@
+//! A text as lines, each with what is asked of it again and again.
+
+use super::Marks;
+
+/// A longer line introduces nothing; bytes.
+pub(super) const INTRODUCTION_MAX: usize = 400;
+
+pub(super) struct Lines<'a> {
+    pub(super) raw: Vec<&'a str>,
+    /// In lower case without marks of emphasis; empty for lines that are too long to introduce anything.
+    folded: Vec<String>,
+    /// Index of the first line at or below that is not blank.
+    next_filled: Vec<usize>,
+    is_cited: Vec<bool>,
+    trail: Option<usize>,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn of(text: &'a str, marks: &Marks) -> Self {
+        let raw: Vec<&str> = text.split('\n').collect();
+        let folded: Vec<String> = raw.iter().map(|line| folded(line)).collect();
+        let mut next_filled = vec![raw.len(); raw.len() + 1];
+        for at in (0..raw.len()).rev() {
+            let is_filled = raw.get(at).is_some_and(|line| !line.trim().is_empty());
+            let below = next_filled.get(at + 1).copied().unwrap_or(raw.len());
+            if let Some(slot) = next_filled.get_mut(at) {
+                *slot = if is_filled { at } else { below };
+            }
+        }
+        let mut is_cited = vec![false; if marks.cited.is_empty() { 0 } else { raw.len() }];
+        for range in &marks.cited {
+            if let Some(lines) = is_cited.get_mut(range.clone()) {
+                lines.fill(true);
+            }
+        }
+        Self { raw, folded, next_filled, is_cited, trail: marks.trail }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.raw.len()
+    }
+
+    pub(super) fn line(&self, at: usize) -> &'a str {
+        self.raw.get(at).copied().unwrap_or_default()
+    }
+
+    pub(super) fn from(&self, at: usize) -> &[&'a str] {
+        self.raw.get(at..).unwrap_or_default()
+    }
+
+    pub(super) fn folded(&self, at: usize) -> &str {
+        self.folded.get(at).map_or("", String::as_str)
+    }
+
+    pub(super) fn is_blank(&self, at: usize) -> bool {
+        self.line(at).trim().is_empty()
+    }
+
+    /// Begins with `>`, or is cited by the HTML that the text was made of.
+    pub(super) fn is_marked(&self, at: usize) -> bool {
+        self.is_cited.get(at) == Some(&true) || self.line(at).trim_start().starts_with('>')
+    }
+
+    /// The HTML that the text was made of says that the trail begins here.
+    pub(super) fn is_trail(&self, at: usize) -> bool {
+        self.trail == Some(at)
+    }
+
+    /// The first line at or below that has text.
+    pub(super) fn filled_from(&self, at: usize) -> usize {
+        self.next_filled.get(at).copied().unwrap_or(self.raw.len())
+    }
+}
+
+pub(super) fn folded(line: &str) -> String {
+    if line.len() > INTRODUCTION_MAX {
+        return String::new();
+    }
+    let line = line.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '\u{feff}' | '\u{200e}' | '\u{200f}'));
+    line.chars().map(|c| if c == '\u{a0}' || c == '\u{202f}' { ' ' } else { c }).flat_map(char::to_lowercase).collect()
+}
