@@ -1,5 +1,7 @@
-//! Reports that something was not delivered: delivery status notifications (RFC 3464), as Exchange sends them too.
+//! Reports that something was not delivered: delivery status notifications (RFC 3464), as Exchange sends them too; of programs that
+//! do not follow it, what they write.
 
+use super::bounce_text;
 use super::content::Content;
 use super::envelope::Envelope;
 use super::message::{Message, NeedsContent};
@@ -47,14 +49,20 @@ impl Message {
             has_status = true;
             recipients.extend(failed_recipients(status.bytes()));
         }
+        let mut returned = original(content);
         if !has_status {
-            recipients = self.recipients_without_status(content)?;
+            let told = bounce_text::read(content.text());
+            recipients = self.recipients_in_header(&told.recipients)?;
+            if recipients.is_empty() {
+                recipients = told.recipients;
+            }
+            returned = returned.or_else(|| told.original.and_then(quoted_envelope));
         }
         recipients.truncate(RECIPIENTS_MAX);
         if recipients.is_empty() {
             return Ok(None);
         }
-        Ok(Some(Bounce { recipients, original: original(content) }))
+        Ok(Some(Bounce { recipients, original: returned }))
     }
 
     /// Whether the header allows for a report at all; most mail is told apart without looking inside.
@@ -63,22 +71,34 @@ impl Message {
             return Ok(true);
         }
         let kind = self.header("Content-Type")?.unwrap_or_default().trim_start().to_ascii_lowercase();
-        Ok(kind.starts_with("multipart/report") && !kind.contains("disposition-notification"))
+        if kind.starts_with("multipart/report") {
+            return Ok(["disposition-notification", "feedback-report", "tlsrpt"].iter().all(|other| !kind.contains(other)));
+        }
+        Ok(self.is_of_server() && self.envelope.subject.as_deref().is_some_and(bounce_text::is_subject))
     }
 
-    /// Exim and others name the recipients in a field instead.
-    fn recipients_without_status(&self, content: &Content) -> Result<Vec<BouncedRecipient>, NeedsContent> {
+    /// Whether it comes from where servers write reports.
+    fn is_of_server(&self) -> bool {
+        let sender = self.envelope.from.as_ref().map(|from| from.address.to_ascii_lowercase()).unwrap_or_default();
+        let local = sender.split('@').next().unwrap_or_default();
+        matches!(local, "mailer-daemon" | "postmaster" | "mailerdaemon" | "mail-daemon") || local.starts_with("microsoftexchange")
+    }
+
+    /// Exim and others name the recipients in a field; the reasons stand in the text.
+    fn recipients_in_header(&self, told: &[BouncedRecipient]) -> Result<Vec<BouncedRecipient>, NeedsContent> {
         let Some(named) = self.header("X-Failed-Recipients")? else { return Ok(Vec::new()) };
-        let code = content.text().split(|c: char| !c.is_ascii_digit() && c != '.').find(|word| is_code(word)).map(str::to_owned);
+        let code = self.content()?.text().split(|c: char| !c.is_ascii_digit() && c != '.').find(|word| is_code(word));
         let recipients = named.split(',').map(str::trim).filter(|address| address.contains('@'));
-        Ok(recipients
-            .map(|address| BouncedRecipient {
-                address: address.trim_matches(['<', '>']).to_owned(),
-                permanent: code.as_deref().is_none_or(|code| code.starts_with('5')),
-                code: code.clone(),
+        let recipient = |address: &str| {
+            let address = address.trim_matches(['<', '>']);
+            told.iter().find(|told| told.address.eq_ignore_ascii_case(address)).cloned().unwrap_or_else(|| BouncedRecipient {
+                address: address.to_owned(),
+                permanent: code.is_none_or(|code| code.starts_with('5')),
+                code: code.map(str::to_owned),
                 reason: None,
             })
-            .collect())
+        };
+        Ok(recipients.map(recipient).collect())
     }
 }
 
@@ -114,7 +134,7 @@ fn typed_value(value: &str) -> &str {
     value.split_once(';').map_or(value, |(_, value)| value).trim()
 }
 
-fn is_code(word: &str) -> bool {
+pub(super) fn is_code(word: &str) -> bool {
     let mut digits = word.split('.');
     let is_class = digits.next().is_some_and(|class| matches!(class, "2" | "4" | "5"));
     let rest: Vec<&str> = digits.collect();
@@ -150,6 +170,12 @@ fn original(content: &Content) -> Option<Envelope> {
         return Some(Envelope { id: None, folder: String::new(), ..mail.envelope.clone() });
     }
     Some(Content::parse(returned.bytes().to_vec()).envelope())
+}
+
+/// The envelope of a message that a report's text returns.
+fn quoted_envelope(text: &str) -> Option<Envelope> {
+    let envelope = Content::parse(text.as_bytes().to_vec()).envelope();
+    (envelope.internet_message_id.is_some() || envelope.subject.is_some()).then_some(envelope)
 }
 
 #[cfg(test)]
@@ -198,6 +224,25 @@ mod tests {
             report("Final-Recipient: rfc822;ann@fabrikam.com\r\nAction: delayed\r\nStatus: 4.4.1\r\n", "message/rfc822");
         assert_eq!(message.bounce(), Ok(None));
         assert_eq!(message.is_bounce(), Ok(false));
+    }
+
+    #[test]
+    fn a_report_of_qmail_is_one_although_nothing_but_its_text_says_so() {
+        let raw = "From: MAILER-DAEMON@mx.contoso.com\r\nTo: orders@contoso.com\r\nSubject: failure notice\r\n\r\n\
+            Hi. This is the qmail-send program.\r\n\r\n<ann@fabrikam.com>:\r\n550 5.1.1 unknown\r\n\r\n\
+            --- Below this line is a copy of the message.\r\n\r\nSubject: Your order\r\nMessage-ID: <7@contoso.com>\r\n\r\nHello\r\n";
+        let message = Message::from_raw(raw.as_bytes().to_vec(), "b.eml");
+        let bounce = message.bounce().unwrap().unwrap();
+        let expected = BouncedRecipient {
+            address: "ann@fabrikam.com".to_owned(),
+            permanent: true,
+            code: Some("5.1.1".to_owned()),
+            reason: Some("550 5.1.1 unknown".to_owned()),
+        };
+        assert_eq!(bounce.recipients, [expected]);
+        assert_eq!(bounce.original.unwrap().internet_message_id.as_deref(), Some("<7@contoso.com>"));
+        let person = raw.replace("MAILER-DAEMON@mx", "ann@");
+        assert_eq!(Message::from_raw(person.into_bytes(), "b.eml").bounce(), Ok(None));
     }
 
     #[test]

@@ -5,9 +5,12 @@
 //! it is first asked for, and kept. The MIME crate's types stay inside `parse` and `envelope_of`.
 
 mod answer;
+mod archive;
 mod attachment;
 mod authenticity;
 mod bounce;
+mod bounce_text;
+mod calendar;
 mod content;
 mod crossing;
 mod data;
@@ -17,16 +20,21 @@ mod envelope;
 mod envelope_of;
 mod hazard;
 mod html;
+mod invoice;
 mod kind;
 mod language;
+mod mapi;
 mod message;
 mod nesting;
 mod parse;
+mod pdf_files;
 mod plain_table;
+mod report;
 mod skeleton;
 mod source;
 mod split;
 mod table;
+mod xml;
 
 #[cfg(test)]
 mod robustness;
@@ -35,14 +43,18 @@ pub use answer::{Audience, answer_recipients, answer_references, answer_subject,
 pub use attachment::{Attachment, FileFacts, NeedsReading, Reading, Sheet, SheetRows};
 pub use authenticity::{AuthVerdict, Authenticity};
 pub use bounce::{Bounce, BouncedRecipient};
+pub use calendar::{Attendee, Contact, Event, When};
 pub use content::Content;
 pub use crossing::{read_everything, read_file, received};
 pub use data::Data;
 pub use defect::Defect;
 pub use envelope::{Address, Envelope, Header};
 pub use html::Link;
+pub use invoice::{Charge, Invoice, InvoiceKind, InvoiceLine, Party, Tax};
+pub use mapi::outlook_message;
 pub use message::{Message, NeedsContent};
 pub use split::Portion;
+pub use report::{Complaint, DmarcRecord, DmarcReport, Report, TlsFailure, TlsPolicy, TlsReport};
 pub use table::{Table, TableSearch};
 
 /// Bytes of a raw message; of a larger one only the header is read.

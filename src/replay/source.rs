@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::mbox::Mbox;
 use super::{EXPECTATION_SUFFIX, FOLDERS_DEEP_MAX, MESSAGE_BYTES_MAX};
+use crate::mail::outlook_message;
 
 /// A message that was found; a file is read only when asked for.
 #[derive(Debug)]
@@ -46,9 +47,6 @@ impl Found {
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    if has_extension(path, "msg") {
-        return Err(NOT_MSG.to_owned());
-    }
     let cannot = |error: io::Error| format!("cannot be read: {error}");
     let mut file = File::open(path).map_err(cannot)?;
     let size = usize::try_from(file.metadata().map_err(cannot)?.len()).unwrap_or(usize::MAX);
@@ -57,10 +55,12 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     }
     let mut raw = Vec::with_capacity(size);
     file.read_to_end(&mut raw).map_err(cannot)?;
-    Ok(raw)
+    if !has_extension(path, "msg") {
+        return Ok(raw);
+    }
+    let message = outlook_message(&raw).unwrap_or_else(|| Err("it is no Outlook message".to_owned()));
+    message.map_err(|reason| format!("cannot be read: {reason}"))
 }
-
-const NOT_MSG: &str = "Outlook's .msg files are not read by this version; save the mail as .eml";
 
 pub(super) fn too_large() -> String {
     format!("not read: it is larger than {} MB", MESSAGE_BYTES_MAX >> 20)
@@ -280,7 +280,7 @@ mod tests {
             place.path(),
             &[("b.eml", "B"), ("a/2.EML", "A2"), ("a/1.eml", "A1"), ("c.msg", "?"), ("notes.txt", "no"), (".git/x.eml", "no")],
         );
-        let msg = ("c.msg".to_owned(), Err(NOT_MSG.to_owned()));
+        let msg = ("c.msg".to_owned(), Err("cannot be read: it is no Outlook message".to_owned()));
         assert_eq!(all(place.path()), [ok("a/1.eml", "A1"), ok("a/2.EML", "A2"), ok("b.eml", "B"), msg]);
     }
 

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::codes;
 use super::limits::RECORD_DEPTH_MAX;
 use super::row::Row;
-use super::values::{Ahead, Day, Moment, Nothing, VerdictValue, kind_of, text_or_absent};
-use crate::mail::Data;
+use super::values::{Ahead, Day, Moment, Nothing, Told, VerdictValue, kind_of, text_or_absent};
+use crate::mail::{Data, Invoice};
 
 /// Why a value cannot stand in a record.
 #[derive(Debug, PartialEq, Eq)]
@@ -96,6 +96,9 @@ impl Writer<'_> {
         }
         if let Some(verdict) = value.read_lock::<VerdictValue>() {
             return Ok(Value::from(verdict.0));
+        }
+        if let Some(invoice) = value.read_lock::<Told<Invoice>>() {
+            return Ok(serde_json::to_value(&*invoice.value).unwrap_or_default());
         }
         if value.is::<Nothing>() {
             return Ok(Value::Null);

@@ -59,6 +59,19 @@ pub(super) struct SheetValue {
     pub index: usize,
 }
 
+/// A value out of a file that tells its parts: an invoice, its seller, an event.
+pub(super) struct Told<T> {
+    pub value: Arc<T>,
+    /// The mailbox's, for moments.
+    pub zone: TimeZone,
+}
+
+impl<T> Clone for Told<T> {
+    fn clone(&self) -> Self {
+        Self { value: Arc::clone(&self.value), zone: self.zone.clone() }
+    }
+}
+
 /// `mail.from` and its like.
 #[derive(Clone)]
 pub(super) struct AddressValue(pub Address);
@@ -135,7 +148,7 @@ pub(super) fn kind_of(value: &Dynamic) -> &'static str {
 
 /// What people call a Rust type's values.
 pub(super) fn kind_of_type(name: &str) -> &'static str {
-    match name.rsplit("::").next().unwrap_or(name) {
+    match name.trim_end_matches('>').rsplit("::").next().unwrap_or(name) {
         "MailValue" | "mail" => "a mail",
         "AttachmentValue" | "attachment" => "an attachment",
         "SheetValue" | "sheet" => "a sheet",
@@ -150,6 +163,12 @@ pub(super) fn kind_of_type(name: &str) -> &'static str {
         "Ahead" | "result to come" => "the answer of a post",
         "Nothing" | "optional" => "an optional value",
         "Row" | "row" => "a row",
+        "Invoice" | "invoice" => "an invoice",
+        "Party" | "party" => "a party of an invoice",
+        "InvoiceLine" | "line" => "a line of an invoice",
+        "Event" | "event" => "an event",
+        "Attendee" | "attendee" => "an attendee",
+        "Contact" | "contact" => "a contact",
         "()" => "nothing",
         "i64" | "decimal" | "Decimal" => "a number",
         "bool" => "true or false",

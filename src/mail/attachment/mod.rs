@@ -141,7 +141,7 @@ impl Attachment {
 
     /// Why its content cannot be read, or what of it could not, in plain words; `None` when all could.
     pub fn problem(&self) -> Result<Option<String>, NeedsReading> {
-        if self.bytes().is_empty() {
+        if self.bytes().is_empty() && self.read.get().is_none() {
             return Ok(Some("it is empty".to_owned()));
         }
         if self.is_cut_off() {
@@ -189,8 +189,11 @@ impl Attachment {
     }
 
     fn read(&self) -> Result<&Read, NeedsReading> {
+        if let Some(read) = self.read.get() {
+            return Ok(read);
+        }
         if self.reads == Reads::Elsewhere {
-            return self.read.get().ok_or(NeedsReading);
+            return Err(NeedsReading);
         }
         Ok(self.read.get_or_init(|| {
             let mut reading = self.facts.read(self.bytes());
@@ -206,7 +209,11 @@ impl Attachment {
         let file = |found: FoundFile| {
             let facts =
                 FileFacts { name: found.name, content_type: found.content_type, charset: None, depth: self.facts.depth + 1 };
-            Self::of(facts, Bytes::Own(found.bytes.0), false, self.reads)
+            let file = Self::of(facts, Bytes::Own(found.bytes.0), false, self.reads);
+            if let Some(reason) = found.closed {
+                file.keep_problem(reason);
+            }
+            file
         };
         Read { reading, mail, files: found.map(file).collect() }
     }

@@ -7,7 +7,10 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::mail::calendar::{Contact, Event};
 use crate::mail::data::Data;
+use crate::mail::invoice::Invoice;
+use crate::mail::report::Report;
 use crate::mail::table::COLUMNS_MAX;
 
 /// What a format gives of a file; each part is absent where the format does not have it.
@@ -25,9 +28,13 @@ pub struct Reading {
     /// What an XML file holds.
     pub xml: Option<Data>,
     /// The invoice that it is.
-    pub invoice: Option<Data>,
-    /// The events of a calendar, a list.
-    pub events: Option<Data>,
+    pub invoice: Option<Box<Invoice>>,
+    /// The events of a calendar.
+    pub events: Vec<Event>,
+    /// The cards of an address file.
+    pub contacts: Vec<Contact>,
+    /// The report on mail that it is.
+    pub report: Option<Report>,
     /// The mail that it is, as RFC 5322 has it. It is parsed with the reading.
     pub(in crate::mail) mail: Option<Bytes>,
     /// The files in it.
@@ -45,7 +52,9 @@ impl Reading {
         json: None,
         xml: None,
         invoice: None,
-        events: None,
+        events: Vec::new(),
+        contacts: Vec::new(),
+        report: None,
         mail: None,
         files: Vec::new(),
         problem: None,
@@ -74,6 +83,8 @@ pub(in crate::mail) struct FoundFile {
     /// `type/subtype` in lower case; guessed from the name by whoever reads it where the container does not say.
     pub(in crate::mail) content_type: String,
     pub(in crate::mail) bytes: Bytes,
+    /// Why it is not opened, in words, where the container says so.
+    pub(in crate::mail) closed: Option<String>,
 }
 
 /// Bytes that are written down as base64.

@@ -8,6 +8,7 @@ use super::Word as Entry;
 use super::content::limited;
 use super::kind::is_meant;
 use super::register::{Absent, fact, needs, text, word};
+use super::told;
 use crate::mail::{Attachment, Data, Message, NeedsReading, Reading, Sheet};
 use crate::plan::Question;
 use crate::rules::json::{from_data, from_json};
@@ -121,8 +122,8 @@ pub(super) const WORDS: &[Entry] = &[
     Entry::new([
         "invoice",
         "attachment",
-        "attachment.invoice -> map",
-        "The invoice that an e-invoice is",
+        "attachment.invoice -> invoice",
+        "The electronic invoice that a file is, or that a PDF holds",
         "if mail.attachment(\"*.xml\").invoice != () { flag(); }",
     ]),
     Entry::new([
@@ -131,6 +132,13 @@ pub(super) const WORDS: &[Entry] = &[
         "attachment.events -> list",
         "The events of a calendar",
         "if mail.attachment(\"*.ics\").events != () { flag(); }",
+    ]),
+    Entry::new([
+        "contacts",
+        "attachment",
+        "attachment.contacts -> list",
+        "The address cards of a vCard file",
+        "for contact in mail.attachment(\"*.vcf\").contacts ?? [] { note(contact.name ?? \"nobody\"); }",
     ]),
     Entry::new([
         "files",
@@ -205,9 +213,19 @@ fn register_readings(engine: &mut Engine) {
         Ok(reading(context, it)?.and_then(|reading| reading.json.as_ref()).map_or(Dynamic::UNIT, from_json))
     });
     fact::<AttachmentValue>(engine, "xml", |context, it| data(context, it, |reading| reading.xml.as_ref()));
-    fact::<AttachmentValue>(engine, "invoice", |context, it| data(context, it, |reading| reading.invoice.as_ref()));
-    fact::<AttachmentValue>(engine, "events", |context, it| data(context, it, |reading| reading.events.as_ref()));
-
+    fact::<AttachmentValue>(engine, "invoice", |context, it| {
+        charge(it);
+        let invoice = reading(context, it)?.and_then(|reading| reading.invoice.as_deref());
+        Ok(invoice.map_or(Dynamic::UNIT, |invoice| told::one(invoice.clone(), &it.mail.zone)))
+    });
+    fact::<AttachmentValue>(engine, "events", |context, it| {
+        charge(it);
+        Ok(told_or_absent(reading(context, it)?.map(|reading| reading.events.as_slice()), it))
+    });
+    fact::<AttachmentValue>(engine, "contacts", |context, it| {
+        charge(it);
+        Ok(told_or_absent(reading(context, it)?.map(|reading| reading.contacts.as_slice()), it))
+    });
     engine.register_type_with_name::<SheetValue>("sheet");
     fact::<SheetValue>(engine, "name", |context, it| {
         Ok(sheet(context, it)?.map_or(Dynamic::UNIT, |sheet| text_or_absent(sheet.name.as_deref())))
@@ -268,6 +286,10 @@ fn charge(it: &AttachmentValue) {
 fn list_or_absent(values: impl Iterator<Item = Dynamic>) -> Dynamic {
     let list: Array = values.collect();
     if list.is_empty() { Dynamic::UNIT } else { Dynamic::from(list) }
+}
+
+fn told_or_absent<T: Clone + Send + Sync + 'static>(values: Option<&[T]>, it: &AttachmentValue) -> Dynamic {
+    values.filter(|values| !values.is_empty()).map_or(Dynamic::UNIT, |values| told::each(values, &it.mail.zone))
 }
 
 /// A sheet's rows as scripts hold them.

@@ -6,17 +6,22 @@ mod actions;
 mod answers;
 mod attachment;
 mod authenticity;
+mod calendar;
 mod content;
 mod dates;
+mod enclosed;
 mod envelope;
 mod finders;
 mod flow;
+mod invoice;
 mod kind;
 mod mailings;
 mod questions;
 mod register;
+mod report;
 mod text;
 mod text_basics;
+mod told;
 
 use rhai::Engine;
 
@@ -77,6 +82,10 @@ pub fn words() -> impl Iterator<Item = &'static Word> {
         authenticity::WORDS,
         content::WORDS,
         attachment::WORDS,
+        enclosed::WORDS,
+        invoice::WORDS,
+        calendar::WORDS,
+        report::WORDS,
         text::WORDS,
         finders::WORDS,
         text_basics::WORDS,
@@ -118,6 +127,10 @@ pub(super) fn register(engine: &mut Engine) {
     authenticity::register(engine);
     content::register(engine);
     attachment::register(engine);
+    enclosed::register(engine);
+    invoice::register(engine);
+    calendar::register(engine);
+    report::register(engine);
     text::register(engine);
     finders::register(engine);
     text_basics::register(engine);

@@ -13,17 +13,12 @@ pub(super) struct Closed {
     types: &'static [&'static str],
 }
 
-pub(super) const PDF: Closed = Closed { files: "PDF files", magic: &[b"%PDF-"], endings: &["pdf"], types: &["application/pdf"] };
-pub(super) const ZIP: Closed = Closed {
-    files: "ZIP, Word and Excel files",
-    magic: &[b"PK\x03\x04"],
-    endings: &["zip", "docx", "xlsx", "xlsm", "xlsb", "ods"],
-    types: &[],
-};
+pub(super) const OFFICE: Closed =
+    Closed { files: "Word and Excel files", magic: &[], endings: &["docx", "xlsx", "xlsm", "xlsb", "ods"], types: &[] };
 pub(super) const OLE: Closed = Closed {
-    files: "old Word and Excel files and Outlook messages (.msg)",
+    files: "old Word and Excel files",
     magic: &[b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"],
-    endings: &["doc", "xls", "msg"],
+    endings: &["doc", "xls"],
     types: &[],
 };
 pub(super) const PICTURE: Closed = Closed {
@@ -32,9 +27,6 @@ pub(super) const PICTURE: Closed = Closed {
     endings: &[],
     types: &["image/"],
 };
-pub(super) const TNEF: Closed =
-    Closed { files: "winmail.dat files (TNEF)", magic: &[b"\x78\x9f\x3e\x22"], endings: &[], types: &[] };
-pub(super) const GZIP: Closed = Closed { files: "gzip files", magic: &[b"\x1f\x8b"], endings: &[], types: &[] };
 pub(super) const RTF: Closed = Closed { files: "RTF files", magic: &[b"{\\rtf"], endings: &[], types: &[] };
 pub(super) const SEVEN_ZIP: Closed = Closed { files: "7-Zip files", magic: &[b"7z\xbc\xaf\x27\x1c"], endings: &[], types: &[] };
 

@@ -2,6 +2,7 @@
 
 use super::super::reading::Reading;
 use super::{File, Format};
+use crate::mail::report;
 
 pub(super) struct Json;
 
@@ -11,13 +12,15 @@ impl Format for Json {
     }
 
     fn types(&self) -> &'static [&'static str] {
-        &["application/json", "text/json", "+json"]
+        &["application/json", "text/json", "application/tlsrpt", "+json"]
     }
 
     fn read(&self, file: &File<'_>) -> Result<Reading, String> {
         let text = file.text()?;
-        let read = serde_json::from_str(text.trim_start_matches('\u{feff}'));
+        let read: Result<serde_json::Value, _> = serde_json::from_str(text.trim_start_matches('\u{feff}'));
         let problem = read.as_ref().err().map(|error| format!("it is no JSON: {error}"));
-        Ok(Reading { json: read.ok(), text: Some(text), problem, ..Reading::default() })
+        let json = read.ok();
+        let report = json.as_ref().and_then(report::of_json);
+        Ok(Reading { json, report, text: Some(text), problem, ..Reading::default() })
     }
 }

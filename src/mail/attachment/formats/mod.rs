@@ -1,12 +1,19 @@
 //! The formats of files, each in a file of its own behind one trait; which one a file has is found out by its content before its
 //! name, and by its name before its type: senders get the type wrong most often.
 
+mod archive;
+mod calendar;
 mod closed;
 mod csv;
+mod feedback;
 mod html;
+mod invoice_pdf;
 mod json;
 mod mail;
+mod outlook;
+mod sealed;
 mod text;
+mod xml;
 
 use super::reading::Reading;
 use crate::mail::decode;
@@ -83,6 +90,11 @@ pub(super) trait Format: Sync {
         &[]
     }
 
+    /// Whether such files hold others, packed.
+    fn is_archive(&self) -> bool {
+        false
+    }
+
     /// Reads a file. Pure, and linear in what it reads; a file that takes too much may end the process that reads it.
     ///
     /// # Errors
@@ -93,17 +105,24 @@ pub(super) trait Format: Sync {
 /// All formats. Of several that know a file by the same token, the first one reads it.
 const FORMATS: &[&dyn Format] = &[
     &mail::Mail,
-    &closed::PDF,
-    &closed::ZIP,
+    &invoice_pdf::InvoicePdf,
+    &closed::OFFICE,
+    &archive::Zip,
+    &archive::Gzip,
+    &outlook::Msg,
+    &outlook::Tnef,
     &closed::OLE,
     &closed::PICTURE,
-    &closed::TNEF,
-    &closed::GZIP,
     &closed::RTF,
     &closed::SEVEN_ZIP,
     &csv::Csv,
     &json::Json,
     &html::Html,
+    &xml::Xml,
+    &calendar::Calendar,
+    &calendar::Cards,
+    &feedback::Feedback,
+    &sealed::Sealed,
     &text::Text,
 ];
 
@@ -145,7 +164,7 @@ mod tests {
 
     #[test]
     fn content_beats_the_name_and_the_name_beats_the_type() {
-        let zip = Some("ZIP, Word and Excel files are not read by this version".to_owned());
+        let zip = Some("it is a damaged ZIP: its list of files cannot be read".to_owned());
         assert_eq!(problem("text/csv", Some("orders.csv"), b"PK\x03\x04..."), zip);
         let rows = |content_type: &str, name: Option<&str>, bytes: &[u8]| {
             read(&File { bytes, name, content_type, charset: None, depth: 0 }).sheets.len()

@@ -7,19 +7,11 @@ pub(super) struct Text;
 
 impl Format for Text {
     fn endings(&self) -> &'static [&'static str] {
-        &["txt", "log", "xml", "ics", "md", "edi", "vcf"]
+        &["txt", "log", "md", "edi"]
     }
 
     fn types(&self) -> &'static [&'static str] {
-        &[
-            "text/",
-            "application/xml",
-            "application/ics",
-            "+xml",
-            "message/delivery-status",
-            "message/disposition-notification",
-            "message/global-delivery-status",
-        ]
+        &["text/", "message/delivery-status", "message/disposition-notification", "message/global-delivery-status"]
     }
 
     fn read(&self, file: &File<'_>) -> Result<Reading, String> {
