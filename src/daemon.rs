@@ -1,8 +1,10 @@
 //! Starts the tasks of the engine and joins them: the wiring that `run`, `demo` and every story share.
 
+mod settings;
+mod standing_rules;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,21 +13,20 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::{Clock, from_ms};
-use crate::config::{
-    AuthSetting, Config, CredentialSetting, IdentitySetting, MailboxConfig, ProfileSetting, SecretSetting, SecretSource, Start,
-};
-use crate::decider::{DecidedMailbox, Decider, Gate, LiveRules, RulesWatch, kept_files};
-use crate::endpoints::{Auth, EndpointError, EndpointSettings, Endpoints, OAuth2, Profile, SchemaFile, Tls};
-use crate::executor::{Executor, LeaseTrouble, Machine, MissingFolders, Patience, ReplyBudget, SENDS_MAX, ServedMailbox};
-use crate::graph::{Changes, Credential, Graph, GraphError, GraphSettings, IdentityService, Kept};
+use crate::config::{Config, MailboxConfig, Reload as ReloadSetting, Start};
+use crate::decider::{DecidedMailbox, Decider, LiveRules, Role, RulesWatch, kept_files, origin_of};
+use crate::endpoints::{EndpointError, Endpoints};
+use crate::executor::{Executor, LeaseTrouble, Machine, Patience};
+use crate::graph::{Graph, GraphError};
 use crate::ids::MailboxName;
 use crate::intake::{Auditor, Follower, Health, Hooks, Nudge, Subscriber};
-use crate::journal::{Arrival, Brake, Deciding, InstanceKey, Journal, JournalError, Lock};
-use crate::outgoing::Secret;
+use crate::journal::{Arrival, Deciding, InstanceKey, Journal, JournalError, Lock};
 use crate::parsing::{Parser, Parsing};
-use crate::replay;
-use crate::rules::{EndpointFacts, Fault, RuleFiles, RuleSet, Surroundings};
-use crate::web::{self, Console, RulesLine};
+use crate::rules::Surroundings;
+use crate::web::{self, Console};
+use settings::served_mailbox;
+pub use settings::{endpoint_settings, fixtures_dir, graph_settings, surroundings};
+use standing_rules::{Remarks, gate, load_rules, rules_line, shadow_of};
 
 /// What a start is given beside the configuration.
 #[derive(Clone, Debug)]
@@ -135,15 +136,23 @@ impl Daemon {
         for (name, set) in rules {
             let Some(mailbox) = config.mailboxes.get(&name) else { continue };
             journal.keep_rule_set(set.hash(), &kept_files(&set)).await?;
+            let dir = mailbox.rules.clone();
+            let origin = clock.work(move || origin_of(&dir)).await.unwrap_or_default();
+            journal.record_version(&name, set.hash(), origin).await?;
             let live = LiveRules::new(set, clock.now());
             let remarks = Remarks::default();
             let graph = graph.mailbox(&mailbox.address);
             let from = engine.start_of(&name, mailbox, &clock).await?;
             engine.follow((&name, from), mailbox, &graph, &watching);
             engine.watch_rules(config, (&name, mailbox), (live.clone(), remarks.clone()), (&given, &stopped));
-            shown.push((name.clone(), live.clone(), remarks));
+            let shadow = shadow_of(config, &name, clock.now());
+            if let Some(shadow) = &shadow {
+                journal.keep_rule_set(shadow.rules.current().hash(), &kept_files(&shadow.rules.current())).await?;
+                engine.watch_shadow(config, (&name, mailbox), shadow.rules.clone(), (&given, &stopped));
+            }
+            shown.push((name.clone(), live.clone(), remarks, shadow.clone().map(|shadow| shadow.rules)));
             actions.insert(name.clone(), served_mailbox(mailbox, &graph));
-            decisions.insert(name, DecidedMailbox { graph, rules: live });
+            decisions.insert(name, DecidedMailbox { graph, rules: live, shadow });
         }
         let parser = Parser::new(given.parsing);
         let decider = Decider::new(
@@ -292,11 +301,13 @@ impl Daemon {
         (live, remarks): (LiveRules, Remarks),
         (given, stopped): (&Given, &watch::Receiver<bool>),
     ) {
+        let reload = if mailbox.reload == ReloadSetting::Check { Reload::Compiles } else { given.reload };
         let rules = RulesWatch {
             mailbox: name.clone(),
             dir: mailbox.rules.clone(),
+            role: Role::Live,
             surroundings: surroundings(config, name),
-            gate: gate(fixtures_dir(config, name), given.reload, remarks),
+            gate: gate(fixtures_dir(config, name), reload, remarks),
             live,
             journal: self.journal.clone(),
             idle: given.patience.idle,
@@ -305,36 +316,31 @@ impl Daemon {
         let stopped = stopped.clone();
         self.tasks.spawn(async move { rules.run(stopped).await });
     }
-}
 
-/// What does not keep rules from being live but should be known.
-type Remarks = Arc<std::sync::Mutex<Vec<String>>>;
-
-fn gate(fixtures: PathBuf, reload: Reload, remarks: Remarks) -> Gate {
-    Arc::new(move |set| {
-        let held = if fixtures.is_dir() { replay::cases_hold(set, &fixtures) } else { Ok(()) };
-        let mut remarks = remarks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *remarks = match (reload, held) {
-            (Reload::Cases, Err(differences)) => return Err(differences),
-            (Reload::Compiles, Err(differences)) => differences,
-            (_, Ok(())) => Vec::new(),
+    /// Rules in the shadow need not hold any case: they are there to be tried.
+    fn watch_shadow(
+        &mut self,
+        config: &Config,
+        (name, mailbox): (&MailboxName, &MailboxConfig),
+        live: LiveRules,
+        (given, stopped): (&Given, &watch::Receiver<bool>),
+    ) {
+        let Some(dir) = mailbox.shadow.clone() else { return };
+        let surroundings = Surroundings { dir: dir.display().to_string(), ..surroundings(config, name) };
+        let rules = RulesWatch {
+            mailbox: name.clone(),
+            dir,
+            role: Role::Shadow,
+            surroundings,
+            gate: Arc::new(|_| Ok(())),
+            live,
+            journal: self.journal.clone(),
+            idle: given.patience.idle,
+            clock: given.clock.clone(),
         };
-        Ok(())
-    })
-}
-
-/// The rules of every mailbox, compiled.
-///
-/// # Errors
-/// The faults of the first mailbox whose rules do not load.
-fn load_rules(config: &Config) -> Result<BTreeMap<MailboxName, RuleSet>, StartError> {
-    let load = |name: &MailboxName, mailbox: &MailboxConfig| {
-        let refused = |faults: String| StartError::Rules { mailbox: name.clone(), faults };
-        let files = RuleFiles::read(&mailbox.rules).map_err(|error| refused(error.to_string()))?;
-        RuleSet::load(files, surroundings(config, name))
-            .map_err(|faults| refused(faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n")))
-    };
-    config.mailboxes.iter().map(|(name, mailbox)| Ok((name.clone(), load(name, mailbox)?))).collect()
+        let stopped = stopped.clone();
+        self.tasks.spawn(async move { rules.run(stopped).await });
+    }
 }
 
 /// The page's listener. Mail is worked without a page too; only where the world must reach us it has to be there.
@@ -347,121 +353,5 @@ async fn listen(config: &Config) -> Result<Option<TcpListener>, StartError> {
             tracing::error!(%address, %error, "the page is not served; give another address in [web] listen");
             Ok(None)
         }
-    }
-}
-
-/// What the rules of a mailbox may name.
-pub fn surroundings(config: &Config, name: &MailboxName) -> Surroundings {
-    let mailbox = config.mailboxes.get(name);
-    Surroundings {
-        dir: mailbox.map(|mailbox| mailbox.rules.display().to_string()).unwrap_or_default(),
-        endpoints: config
-            .endpoints
-            .iter()
-            .map(|(name, endpoint)| (name.clone(), EndpointFacts { read_only: endpoint.read_only }))
-            .collect(),
-        own_addresses: config.mailboxes.values().map(|mailbox| mailbox.address.clone()).collect(),
-        allowed_folders: mailbox.map(|mailbox| mailbox.allowed_folders.clone()).unwrap_or_default(),
-        time_zone: mailbox.map_or(jiff::tz::TimeZone::UTC, |mailbox| mailbox.time_zone.clone()),
-    }
-}
-
-/// Where a mailbox's fixtures lie: beside the configuration.
-pub fn fixtures_dir(config: &Config, name: &MailboxName) -> PathBuf {
-    config.dir().join("fixtures").join(name.as_str())
-}
-
-/// What Graph needs of the configuration. A secret without a value is empty; `run` refuses it before.
-pub fn graph_settings(config: &Config) -> GraphSettings {
-    let value = |setting: &SecretSetting| Secret::new(setting.reveal().unwrap_or_default());
-    let kept = |setting: &SecretSetting| match &setting.source {
-        SecretSource::File(path) => Kept::File(path.clone()),
-        SecretSource::Env(_) | SecretSource::Given => Kept::Given(value(setting)),
-    };
-    let credential = match &config.tenant.credential {
-        CredentialSetting::Secret { secret, ends } => Credential::Secret { secret: kept(secret), ends: *ends },
-        CredentialSetting::Certificate(pem) => Credential::Certificate(kept(pem)),
-        CredentialSetting::Federated(file) => Credential::Federated(file.clone()),
-        CredentialSetting::ManagedIdentity(IdentitySetting::Machine(host)) => {
-            Credential::ManagedIdentity(IdentityService::Machine { host: host.clone() })
-        }
-        CredentialSetting::ManagedIdentity(IdentitySetting::App { endpoint, header }) => {
-            Credential::ManagedIdentity(IdentityService::App { endpoint: endpoint.clone(), header: value(header) })
-        }
-    };
-    GraphSettings {
-        base_url: config.graph.base_url.clone(),
-        login_url: config.graph.login_url.clone(),
-        tenant: config.tenant.id.clone(),
-        client_id: config.tenant.client_id.clone(),
-        credential,
-        changes: if config.graph.cloud.has_message_delta() { Changes::Delta } else { Changes::Listing },
-        timeout: config.graph.timeout,
-    }
-}
-
-/// What the endpoints need of the configuration. A secret without a value is left out; `run` refuses it before.
-pub fn endpoint_settings(config: &Config) -> Vec<EndpointSettings> {
-    let secret = |setting: &SecretSetting| Secret::new(setting.reveal().unwrap_or_default());
-    let known = |setting: &SecretSetting| setting.reveal().map(Secret::new);
-    let auth = |auth: &AuthSetting| match auth {
-        AuthSetting::Bearer(token) => Auth::Bearer(secret(token)),
-        AuthSetting::Basic { user, password } => Auth::Basic { user: user.clone(), password: secret(password) },
-        AuthSetting::OAuth2 { token_url, client_id, client_secret, scope } => Auth::OAuth2(OAuth2 {
-            token_url: token_url.clone(),
-            client_id: client_id.clone(),
-            client_secret: secret(client_secret),
-            scope: scope.clone(),
-        }),
-    };
-    let settings = config.endpoints.iter().map(|(name, endpoint)| EndpointSettings {
-        name: name.clone(),
-        url: endpoint.url.clone(),
-        auth: endpoint.auth.as_ref().map(auth),
-        timeout: endpoint.timeout,
-        read_only: endpoint.read_only,
-        idempotent: endpoint.idempotent,
-        lookup: endpoint.lookup.clone(),
-        allow: endpoint.allow.clone(),
-        profile: match &endpoint.profile {
-            ProfileSetting::Standard => Profile::Standard,
-            ProfileSetting::CloudEvents { event_type } => Profile::CloudEvents { event_type: event_type.clone() },
-        },
-        sign: endpoint.sign.iter().filter_map(known).collect(),
-        tls: Tls {
-            client_certificate: endpoint.client_certificate.as_ref().and_then(known),
-            ca: endpoint.ca.as_ref().and_then(known),
-        },
-        schema: endpoint.schema.as_ref().map(|schema| SchemaFile { path: schema.path.clone(), text: Arc::clone(&schema.text) }),
-        concurrent: endpoint.concurrent,
-    });
-    settings.collect()
-}
-
-fn served_mailbox(mailbox: &MailboxConfig, graph: &crate::graph::Mailbox) -> ServedMailbox {
-    ServedMailbox {
-        graph: graph.clone(),
-        address: mailbox.address.clone(),
-        missing_folders: if mailbox.create_folders { MissingFolders::Create } else { MissingFolders::Refuse },
-        sends: Arc::new(tokio::sync::Semaphore::new(SENDS_MAX)),
-        budget: ReplyBudget {
-            per_minute: mailbox.replies.per_minute,
-            per_sender_per_day: mailbox.replies.per_sender_per_day,
-            per_conversation: mailbox.replies.per_conversation,
-            per_domain_per_hour: mailbox.replies.per_domain_per_hour,
-            per_rule_set_per_hour: mailbox.replies.per_rule_set_per_hour,
-        },
-        brake: mailbox.brake.map(|brake| Brake { effects: brake.effects, waiting: brake.waiting }),
-    }
-}
-
-fn rules_line((name, live, remarks): &(MailboxName, LiveRules, Remarks)) -> RulesLine {
-    let loaded = live.loaded();
-    RulesLine {
-        mailbox: name.to_string(),
-        version: loaded.set.hash().short().to_owned(),
-        since: loaded.since.strftime("%H:%M:%S").to_string(),
-        refused: loaded.refused.map(|refusal| refusal.faults).unwrap_or_default(),
-        remarks: remarks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone(),
     }
 }

@@ -29,4 +29,5 @@ mod requests;
 mod storage;
 mod trouble;
 mod whole;
+mod workbench;
 mod world;

@@ -1,12 +1,18 @@
 //! The commands, one file each. Data goes to standard output, everything else to standard error.
 
+mod ask;
 mod check;
+mod colours;
 mod demo;
 mod explain;
+mod impact;
 mod parked;
 mod parse_child;
 mod plan;
+mod progress;
+mod record;
 mod replay;
+mod rules;
 mod run;
 mod sim;
 mod status;
@@ -72,8 +78,14 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Show what would be done with a folder of mail; nothing is executed.
     Replay(replay::ReplayArgs),
+    /// Show what changed rules would do differently, message by message; nothing is executed.
+    Impact(impact::ImpactArgs),
+    /// Turn messages of a mailbox into fixtures, with people, addresses, numbers and attachments replaced.
+    Record(record::RecordArgs),
     /// Tell the recorded story of one message.
     Explain(explain::ExplainArgs),
+    /// List the versions of a mailbox's rules, compare them, go back to one; see what rules in the shadow would do.
+    Rules(rules::RulesArgs),
     /// List, retry or skip what waits for a person.
     Parked(parked::ParkedArgs),
     /// Show how the mailboxes stand, and whether one of them needs somebody.
@@ -95,7 +107,10 @@ pub fn main(arguments: &Arguments) -> ExitCode {
         Command::Test(args) => configured(config, |config| test::run(args, config)),
         Command::Plan(args) => configured(config, |config| plan::run(args, config)),
         Command::Replay(args) => configured(config, |config| replay::run(args, config)),
+        Command::Impact(args) => configured(config, |config| impact::run(args, config)),
+        Command::Record(args) => configured(config, |config| record::run(args, config)),
         Command::Explain(args) => configured(config, |config| explain::run(args, config)),
+        Command::Rules(args) => configured(config, |config| rules::run(args, config)),
         Command::Parked(args) => configured(config, |config| parked::run(args, config)),
         Command::Status(args) => configured(config, |config| status::run(args, config)),
         Command::Sim(args) => sim::run(args),

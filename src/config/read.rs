@@ -11,7 +11,7 @@ use super::document::{Document, Section};
 use super::problem::Problem;
 use super::secret::{SecretSetting, SecretSource};
 use super::values::{duration, is_mail_address};
-use super::{BrakeSetting, Cloud, Config, EndpointConfig, GraphAccess, MailboxConfig, ReplyBudget, Severity, Start, Web};
+use super::{BrakeSetting, Cloud, Config, EndpointConfig, GraphAccess, MailboxConfig, Reload, ReplyBudget, Severity, Start, Web};
 use crate::ids::{EndpointName, MailboxName};
 use crate::outgoing::service_url;
 
@@ -126,6 +126,8 @@ impl<'a> Reader<'a> {
             "address",
             "folders",
             "rules",
+            "shadow",
+            "reload",
             "poll",
             "audit",
             "start",
@@ -148,6 +150,16 @@ impl<'a> Reader<'a> {
                 format!("the rules folder {} is not there; create it or correct `rules`", rules.display()),
             );
         }
+        let shadow = section.text(document, "shadow").map(|dir| self.dir.join(dir));
+        if let Some(dir) = shadow.as_ref().filter(|dir| !dir.is_dir() || **dir == rules) {
+            let told = format!("`shadow` must be another folder with rules; {} is none", dir.display());
+            document.error(&section.span_of("shadow"), told);
+        }
+        let reload = |text: &str| match text {
+            "fixtures" => Ok(Reload::Fixtures),
+            "check" => Ok(Reload::Check),
+            other => Err(format!("`{other}` is neither \"fixtures\" nor \"check\"")),
+        };
         let default = MailboxConfig::new(address.clone().unwrap_or_default(), rules);
         let folders = section.list(document, "folders").map(texts);
         if folders.as_ref().is_some_and(Vec::is_empty) {
@@ -164,6 +176,8 @@ impl<'a> Reader<'a> {
                 .map_err(|_| format!("`{day}` is neither \"all\", \"now\" nor a day such as \"2026-11-01\"")),
         };
         let mailbox = MailboxConfig {
+            shadow,
+            reload: section.parsed(document, "reload", reload).unwrap_or(default.reload),
             folders: folders.unwrap_or(default.folders),
             poll: section.parsed(document, "poll", duration).unwrap_or(default.poll),
             audit: section.parsed(document, "audit", duration).unwrap_or(default.audit),

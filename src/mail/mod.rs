@@ -41,6 +41,7 @@ pub use defect::Defect;
 pub use envelope::{Address, Envelope, Header};
 pub use html::Link;
 pub use message::{Message, NeedsContent};
+pub use parse::headers as header_fields;
 pub use table::{Table, TableSearch};
 
 /// Bytes of a raw message; of a larger one only the header is read.

@@ -7,6 +7,7 @@ mod allocator;
 mod check;
 pub mod codes;
 mod compare;
+mod coverage;
 mod dates;
 mod engine;
 mod fault;
@@ -33,6 +34,7 @@ mod bombs;
 #[cfg(test)]
 mod stories;
 
+pub use coverage::{BranchCoverage, ScriptCoverage};
 pub use fault::Fault;
 pub use files::RuleFiles;
 pub use limits::STACK_BYTES;

@@ -7,6 +7,7 @@ use rhai::{Dynamic, EvalAltResult, EvalContext, Expr, Expression, NativeCallCont
 use serde_json::Value;
 
 use super::codes;
+use super::coverage::Coverage;
 use super::fault::Fault;
 use super::raised;
 use super::set::{Body, Known, Rule, RuleSet};
@@ -144,6 +145,7 @@ pub(super) fn current(context: &NativeCallContext) -> Word<Arc<Run>> {
 pub fn decide(set: &RuleSet, input: &Input) -> Decided {
     let facts = Facts::new(input.message.clone(), set.known().surroundings.time_zone.clone());
     let run = Arc::new(Run { known: set.known().clone(), input: input.clone(), state: Mutex::default() });
+    set.coverage().into_iter().for_each(Coverage::begin);
     let watch = Watch::start(input.expired.clone());
     let mail = Dynamic::from(MailValue(Arc::new(facts)));
     let tag = Dynamic::from(RunTag(run.clone()));
@@ -169,6 +171,9 @@ pub fn decide(set: &RuleSet, input: &Input) -> Decided {
     let plan = std::mem::take(&mut run.state().plan);
     let (rules, notes) = (plan.rules.clone(), plan.notes.clone());
     let decision = ended.unwrap_or_else(|| conclude(plan));
+    if !matches!(decision, Decision::Waiting(_)) {
+        set.coverage().into_iter().for_each(Coverage::end);
+    }
     Decided { decision, rules, trace, notes }
 }
 
