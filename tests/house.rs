@@ -134,7 +134,7 @@ fn running_code_keeps_to_what_the_house_forbids() {
             &["clock", "journal", "replay", "simulator", "daemon"],
         ),
         // Processes are started where they are ended.
-        (r"\bprocess::Command|\bCommand::new\(|\btokio::process", &["parsing"]),
+        (r"\bprocess::Command|\bCommand::new\(|\btokio::process", &["parsing", "decider"]),
         (r"\brhai::", &["rules"]),
         (r"\bscraper::|\bmail_parser::", &["mail", "simulator"]),
         (r"cfg!\(test\)|cfg\(not\(test\)\)", &[]),

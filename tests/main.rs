@@ -32,5 +32,6 @@ mod storage;
 mod trouble;
 mod tutorial;
 mod whole;
+mod workbench;
 mod world;
 mod wrong;

@@ -108,7 +108,7 @@ impl Desk {
     /// What lies in the followed folders from that time, and no rule has seen; oldest first.
     async fn not_worked(&self, since: Timestamp, until: Timestamp) -> anyhow::Result<Vec<Envelope>> {
         let hours = usize::try_from(until.duration_since(since).as_hours()).unwrap_or(0);
-        let mut progress = Progress::new("days looked through", hours.div_ceil(24));
+        let mut progress = Progress::new("days looked through", Some(hours.div_ceil(24)));
         let (mut found, mut from, mut days) = (Vec::new(), since, 0);
         while from < until {
             let to = from.checked_add(STRETCH).unwrap_or(until).min(until);
@@ -137,7 +137,7 @@ impl Desk {
     /// Says what the rules make of each; changes nothing.
     async fn show(&self, found: Vec<Envelope>, rules: &Arc<RuleSet>) -> anyhow::Result<Exit> {
         let parser = Parser::new(Parsing::in_children().map_err(|error| OutsideError(error.to_string()))?);
-        let mut progress = Progress::new("messages decided", found.len());
+        let mut progress = Progress::new("messages decided", Some(found.len()));
         let mut rows = vec![["Received", "Subject", "Decision", "What would be done"].map(str::to_owned).to_vec()];
         let (mut counts, mut mails) = (BTreeMap::<&str, usize>::new(), 0);
         let all = found.len();
@@ -194,7 +194,7 @@ impl Desk {
     /// Hands them to `run`, a few at a time. What was handed over stays so: the same command goes on where it was ended.
     async fn hand_over(&self, found: Vec<Envelope>, pace: NonZeroU32) -> anyhow::Result<Exit> {
         let journal = self.journal.as_ref().context("there is no database yet: start `postroom run` first")?;
-        let mut progress = Progress::new("messages handed over", found.len());
+        let mut progress = Progress::new("messages handed over", Some(found.len()));
         let pause = Duration::from_secs(60) / pace.get();
         let (all, mut taken) = (found.len(), 0);
         for (done, envelope) in found.into_iter().enumerate() {

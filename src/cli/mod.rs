@@ -1,18 +1,23 @@
 //! The commands, one file each. Data goes to standard output, everything else to standard error.
 
 mod backfill;
+mod ask;
 mod check;
+mod colours;
 mod demo;
 mod drop;
 mod docs;
 mod explain;
 mod new;
+mod impact;
 mod parked;
 mod parse_child;
 mod plan;
 mod progress;
 mod problems;
+mod record;
 mod replay;
+mod rules;
 mod run;
 mod sim;
 mod status;
@@ -84,7 +89,13 @@ enum Command {
     /// Show what would be done with old mail, or have it worked after all.
     Backfill(backfill::BackfillArgs),
     /// Tell the recorded story of one message, or what a code such as R112 means.
+    /// Show what changed rules would do differently, message by message; nothing is executed.
+    Impact(impact::ImpactArgs),
+    /// Turn messages of a mailbox into fixtures, with people, addresses, numbers and attachments replaced.
+    Record(record::RecordArgs),
     Explain(explain::ExplainArgs),
+    /// List the versions of a mailbox's rules, compare them, go back to one; see what rules in the shadow would do.
+    Rules(rules::RulesArgs),
     /// List, retry or skip what waits for a person.
     Parked(parked::ParkedArgs),
     /// Show how the mailboxes stand, and whether one of them needs somebody.
@@ -113,6 +124,9 @@ pub fn main(arguments: &Arguments) -> ExitCode {
         Command::Plan(args) => configured(config, |config| plan::run(args, config)),
         Command::Replay(args) => configured(config, |config| replay::run(args, config)),
         Command::Explain(args) => explain::run(args, config),
+        Command::Impact(args) => configured(config, |config| impact::run(args, config)),
+        Command::Record(args) => configured(config, |config| record::run(args, config)),
+        Command::Rules(args) => configured(config, |config| rules::run(args, config)),
         Command::Parked(args) => configured(config, |config| parked::run(args, config)),
         Command::Status(args) => configured(config, |config| status::run(args, config)),
         Command::New(args) => new::run(args, config),

@@ -1,4 +1,4 @@
-//! A bar for work that takes long, on a terminal only: how much is done, and how long the rest will take.
+//! How far a long work has come, and how long the rest will take; on a terminal only.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -6,56 +6,71 @@ use std::time::Duration;
 use crate::clock::{Clock, Stopwatch};
 
 /// Pause between two pictures.
-const SHOW_EVERY: Duration = Duration::from_millis(200);
+const EVERY: Duration = Duration::from_millis(200);
+/// Characters of the bar.
 const BAR: usize = 24;
 
-/// The bar. It goes away when it is dropped.
-pub(super) struct Progress {
+/// A bar where the number of all is known, a count where it is not. It goes away when it is cleared or dropped.
+pub(super) struct Progress(Option<Shown>);
+
+struct Shown {
     what: &'static str,
-    all: usize,
-    began: Stopwatch,
-    /// `None` where nobody looks.
-    shown: Option<Stopwatch>,
     clock: Clock,
+    begun: Stopwatch,
+    since: Stopwatch,
+    total: Option<usize>,
 }
 
 impl Progress {
-    /// A bar for `all` of `what` (in the plural).
-    pub fn new(what: &'static str, all: usize) -> Self {
-        let clock = Clock::system();
-        let shown = std::io::stderr().is_terminal().then(|| clock.stopwatch());
-        Self { what, all, began: clock.stopwatch(), shown, clock }
+    /// Of so many of these (in the plural), where that is known.
+    pub(super) fn new(what: &'static str, total: Option<usize>) -> Self {
+        Self(is_wanted().then(|| {
+            let clock = Clock::system();
+            Shown { what, begun: clock.stopwatch(), since: clock.stopwatch(), clock, total }
+        }))
     }
 
     /// So many are done.
-    pub fn show(&mut self, done: usize) {
-        if self.shown.as_ref().is_some_and(|shown| shown.elapsed() >= SHOW_EVERY) {
-            self.shown = Some(self.clock.stopwatch());
-            let line = line(self.what, (done, self.all), self.began.elapsed());
+    pub(super) fn show(&mut self, count: usize) {
+        let Some(shown) = &mut self.0 else { return };
+        if shown.since.elapsed() >= EVERY {
+            shown.since = shown.clock.stopwatch();
             // Progress that cannot be shown is no loss.
-            let _ = write!(std::io::stderr(), "\r\x1b[K{line}");
+            let _ = write!(std::io::stderr(), "\r{}\x1b[K", told(shown.what, count, shown.total, shown.begun.elapsed()));
+        }
+    }
+
+    /// Takes it away.
+    pub(super) fn clear(&mut self) {
+        if self.0.take().is_some() {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.shown.is_some() {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
+        self.clear();
     }
 }
 
-fn line(what: &str, (done, all): (usize, usize), since: Duration) -> String {
-    let full = BAR * done.min(all) / all.max(1);
+/// Whether anybody would see it.
+pub(super) fn is_wanted() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+fn told(what: &str, count: usize, total: Option<usize>, taken: Duration) -> String {
+    let Some(total) = total.filter(|total| *total >= count && count > 0) else { return format!("{count} {what}") };
+    let full = BAR * count / total;
     let bar: String = (0..BAR).map(|place| if place < full { '█' } else { '░' }).collect();
-    let left = since.as_secs() * u64::try_from(all.saturating_sub(done)).unwrap_or(0) / u64::try_from(done.max(1)).unwrap_or(1);
-    let left = match left {
-        _ if done == 0 => String::new(),
-        seconds @ 0..90 => format!(", {seconds} s left"),
-        seconds => format!(", {} min left", seconds.div_ceil(60)),
-    };
-    format!("{bar} {done} of {all} {what}{left}")
+    let left = taken.as_secs_f64() / as_f64(count) * as_f64(total - count);
+    let left = Duration::try_from_secs_f64(left).unwrap_or_default().as_secs();
+    let left = if left >= 120 { format!("{} min", left.div_ceil(60)) } else { format!("{left} s") };
+    format!("{bar} {count} of {total} {what}, about {left} left")
+}
+
+fn as_f64(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -63,17 +78,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bar_says_how_much_is_done_and_how_long_the_rest_takes() {
-        let shown = [(0, 10), (25, 5), (100, 10)].map(|(done, seconds)| line("mails", (done, 100), Duration::from_secs(seconds)));
-        assert_eq!(
-            shown,
-            [
-                "░░░░░░░░░░░░░░░░░░░░░░░░ 0 of 100 mails",
-                "██████░░░░░░░░░░░░░░░░░░ 25 of 100 mails, 15 s left",
-                "████████████████████████ 100 of 100 mails, 0 s left"
-            ]
-        );
-        assert!(line("mails", (1, 1_000), Duration::from_secs(1)).ends_with("17 min left"));
-        assert!(line("mails", (0, 0), Duration::ZERO).ends_with("0 of 0 mails"));
+    fn the_bar_says_how_much_is_done_and_how_long_the_rest_takes_at_the_pace_so_far() {
+        let messages = |count, total, seconds| told("messages", count, total, Duration::from_secs(seconds));
+        assert_eq!(messages(100, Some(400), 5), "██████░░░░░░░░░░░░░░░░░░ 100 of 400 messages, about 15 s left");
+        assert_eq!(messages(10, Some(1_000), 10), "░░░░░░░░░░░░░░░░░░░░░░░░ 10 of 1000 messages, about 17 min left");
+        assert_eq!([messages(10, None, 10), messages(10, Some(5), 10)], ["10 messages", "10 messages"]);
     }
 }

@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context;
 
+use super::progress::Progress;
 use super::{Exit, tell};
-use crate::clock::{Clock, Stopwatch};
-use crate::config::Config;
+use crate::config::{Config, MailboxConfig};
 use crate::daemon::surroundings;
 use crate::ids::MailboxName;
 use crate::replay::{CaseFile, Detail, Given, Jobs, Mails, Outcome, Rehearsal, in_order};
-use crate::rules::{Fault, RuleFiles, RuleSet};
+use crate::rules::{Fault, RuleFiles, RuleSet, Surroundings};
 
 /// What to replay, and how to show it.
 #[derive(Debug, clap::Args)]
@@ -44,9 +43,6 @@ enum Format {
     Jsonl,
 }
 
-/// Pause between two looks at the progress.
-const PROGRESS_EVERY: Duration = Duration::from_millis(200);
-
 pub(super) fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Exit> {
     let rules = load_rules(config, &args.mailbox, args.rules.as_deref())?;
     let given = given(args.answers.as_deref())?;
@@ -56,7 +52,8 @@ pub(super) fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Exit> {
     let detail = if args.format == Format::Jsonl { Detail::Full } else { Detail::Brief };
     let work = |found| told(&Outcome::of(found, &rehearsal, &given, detail), args.format);
     let mut counts = Counts::default();
-    let mut progress = Progress::new();
+    // Where results go to the terminal themselves, they are the progress.
+    let mut progress = (!std::io::stdout().is_terminal()).then(|| Progress::new("messages", None));
     let mut out = std::io::BufWriter::with_capacity(64 << 10, std::io::stdout().lock());
     let mut failed = None;
     let worked = in_order(mails, jobs, work, |result| {
@@ -65,7 +62,9 @@ pub(super) fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Exit> {
             told(&lost, args.format)
         });
         counts.add(decision);
-        progress.show(counts.all);
+        if let Some(progress) = &mut progress {
+            progress.show(counts.all);
+        }
         match writeln!(out, "{line}") {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
@@ -75,7 +74,7 @@ pub(super) fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Exit> {
         }
     });
     worked.context("the mail cannot be worked on")?;
-    progress.clear();
+    drop(progress);
     match failed.map_or_else(|| out.flush(), Err) {
         // A reader that has gone (`| head`) wants no more.
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -91,14 +90,23 @@ pub(super) fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Exit> {
 /// The compiled rules of a mailbox, or of another folder as if they were its own.
 pub(super) fn load_rules(config: &Config, mailbox: &str, dir: Option<&Path>) -> anyhow::Result<RuleSet> {
     let name = MailboxName::new(mailbox);
-    let Some(settings) = config.mailboxes.get(&name) else {
-        let known: Vec<&str> = config.mailboxes.keys().map(MailboxName::as_str).collect();
-        anyhow::bail!("there is no mailbox `{mailbox}` in {}; there are: {}", config.file.display(), known.join(", "));
-    };
+    let settings = require_mailbox(config, &name)?;
     let dir = dir.unwrap_or(&settings.rules);
-    let mut surroundings = surroundings(config, &name);
-    surroundings.dir = dir.display().to_string();
     let files = RuleFiles::read(dir).map_err(|fault| anyhow::anyhow!("{fault}"))?;
+    compiled(config, &name, (files, dir))
+}
+
+/// The mailbox of that name.
+pub(super) fn require_mailbox<'c>(config: &'c Config, name: &MailboxName) -> anyhow::Result<&'c MailboxConfig> {
+    config.mailboxes.get(name).with_context(|| {
+        let known: Vec<&str> = config.mailboxes.keys().map(MailboxName::as_str).collect();
+        format!("there is no mailbox `{name}` in {}; there are: {}", config.file.display(), known.join(", "))
+    })
+}
+
+/// Compiles files as if they were a mailbox's rules; faults name them below that folder.
+pub(super) fn compiled(config: &Config, name: &MailboxName, (files, dir): (RuleFiles, &Path)) -> anyhow::Result<RuleSet> {
+    let surroundings = Surroundings { dir: dir.display().to_string(), ..surroundings(config, name) };
     RuleSet::load(files, surroundings).map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(Fault::to_string).collect();
         anyhow::anyhow!("the rules cannot be used\n{}", faults.join("\n"))
@@ -168,32 +176,6 @@ impl std::fmt::Display for Counts {
         let parts: Vec<String> =
             kinds.iter().filter(|(_, count)| *count > 0).map(|(decision, count)| format!("{count} {decision}")).collect();
         write!(f, "{} {}: {}", self.all, if self.all == 1 { "message" } else { "messages" }, parts.join(", "))
-    }
-}
-
-/// The number of messages so far, on a terminal only.
-struct Progress(Option<(Clock, Stopwatch)>);
-
-impl Progress {
-    fn new() -> Self {
-        // Where results go to the terminal themselves, they are the progress.
-        let wanted = std::io::stderr().is_terminal() && !std::io::stdout().is_terminal();
-        Self(wanted.then(|| (Clock::system(), Clock::system().stopwatch())))
-    }
-
-    fn show(&mut self, count: usize) {
-        let Some((clock, since)) = &mut self.0 else { return };
-        if since.elapsed() >= PROGRESS_EVERY {
-            *since = clock.stopwatch();
-            // Progress that cannot be shown is no loss.
-            let _ = write!(std::io::stderr(), "\r{count} messages");
-        }
-    }
-
-    fn clear(&self) {
-        if self.0.is_some() {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
     }
 }
 

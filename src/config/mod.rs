@@ -82,6 +82,15 @@ pub enum Start {
     On(jiff::Timestamp),
 }
 
+/// What edited rules must hold before they go live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// `fixtures`: `check` finds no error, and every fixture comes as expected.
+    Fixtures,
+    /// `check`: no error is found; what fixtures expect is only remarked on.
+    Check,
+}
+
 /// One shared mailbox.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MailboxConfig {
@@ -91,6 +100,10 @@ pub struct MailboxConfig {
     pub folders: Vec<String>,
     /// The folder with its rules.
     pub rules: PathBuf,
+    /// The folder with rules that decide beside them and act on nothing.
+    pub shadow: Option<PathBuf>,
+    /// What edited rules must hold before they go live.
+    pub reload: Reload,
     /// How often its folders are looked at.
     pub poll: Duration,
     /// The longest that a folder may go without being looked at: a ceiling for every pause, and an alarm beyond it.
@@ -280,6 +293,8 @@ impl MailboxConfig {
             address: address.into(),
             folders: vec!["Inbox".to_owned()],
             rules,
+            shadow: None,
+            reload: Reload::Fixtures,
             poll: Duration::from_mins(1),
             stale: STALE,
             start: Start::All,

@@ -13,7 +13,7 @@ use super::problem::Problem;
 use super::secret::{SecretSetting, SecretSource};
 use super::values::{duration, is_mail_address};
 use super::{
-    BrakeSetting, Cloud, Config, EndpointConfig, GraphAccess, MailboxConfig, ReplyBudget, Severity, Start, TlsFiles, Web,
+    BrakeSetting, Cloud, Config, EndpointConfig, GraphAccess, MailboxConfig, Reload, ReplyBudget, Severity, Start, TlsFiles, Web,
 };
 use crate::ids::{EndpointName, MailboxName};
 use crate::outgoing::service_url;
@@ -139,6 +139,8 @@ impl<'a> Reader<'a> {
             "address",
             "folders",
             "rules",
+            "shadow",
+            "reload",
             "poll",
             "stale",
             "audit",
@@ -162,6 +164,16 @@ impl<'a> Reader<'a> {
                 format!("the rules folder {} is not there; create it or correct `rules`", rules.display()),
             );
         }
+        let shadow = section.text(document, "shadow").map(|dir| self.dir.join(dir));
+        if let Some(dir) = shadow.as_ref().filter(|dir| !dir.is_dir() || **dir == rules) {
+            let told = format!("`shadow` must be another folder with rules; {} is none", dir.display());
+            document.error(&section.span_of("shadow"), told);
+        }
+        let reload = |text: &str| match text {
+            "fixtures" => Ok(Reload::Fixtures),
+            "check" => Ok(Reload::Check),
+            other => Err(format!("`{other}` is neither \"fixtures\" nor \"check\"")),
+        };
         let default = MailboxConfig::new(address.clone().unwrap_or_default(), rules);
         let folders = section.list(document, "folders").map(texts);
         if folders.as_ref().is_some_and(Vec::is_empty) {
@@ -183,6 +195,8 @@ impl<'a> Reader<'a> {
             document.error(&section.span_of("stale"), "`stale` is shorter than `poll`: every folder would be looked at too late");
         }
         let mailbox = MailboxConfig {
+            shadow,
+            reload: section.parsed(document, "reload", reload).unwrap_or(default.reload),
             folders: folders.unwrap_or(default.folders),
             poll,
             stale: stale.unwrap_or(default.stale).max(poll),

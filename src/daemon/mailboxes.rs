@@ -1,7 +1,6 @@
 //! The mailboxes at work: each on a task of its own, joining, leaving and changing as the configuration says.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,18 +10,18 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::settings::served_mailbox;
-use super::{Configuration, Given, Reload, fixtures_dir, load_set, surroundings};
+use super::rules::{Remarks, gate, load_set, shadow_of};
+use super::{Configuration, Given, Reload, fixtures_dir, surroundings};
 use crate::clock::from_ms;
-use crate::config::{Config, MailboxConfig, Start};
-use crate::decider::{DecidedMailbox, Gate, LiveRules, RulesWatch, kept_files};
+use crate::config::{Config, MailboxConfig, Reload as ReloadSetting, Start};
+use crate::decider::{DecidedMailbox, LiveRules, Role, RulesWatch, kept_files, origin_of};
 use crate::executor::ServedMailbox;
 use crate::graph::Graph;
 use crate::ids::MailboxName;
 use crate::intake::{Health, Intake, Notifications, Polling};
 use crate::journal::{Journal, JournalError};
-use crate::replay;
 use crate::roster::Roster;
-use crate::rules::RuleSet;
+use crate::rules::{RuleSet, Surroundings};
 use crate::web::RulesLine;
 
 /// How often it is looked whether the configuration was edited.
@@ -55,13 +54,11 @@ impl Trouble {
 /// The file itself, among what may be wrong; the others are mailboxes.
 const FILE: &str = "";
 
-/// What does not keep rules from being live but should be known.
-type Remarks = Arc<Mutex<Vec<String>>>;
-
 /// A mailbox's rules, for the page.
 pub(super) struct Shown {
     live: LiveRules,
     remarks: Remarks,
+    shadow: Option<LiveRules>,
 }
 
 impl Shown {
@@ -73,6 +70,7 @@ impl Shown {
             since: loaded.since.strftime("%H:%M:%S").to_string(),
             refused: loaded.refused.map(|refusal| refusal.faults).unwrap_or_default(),
             remarks: self.remarks.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            shadow: self.shadow.as_ref().map(|shadow| shadow.current().hash().clone()),
         }
     }
 }
@@ -98,6 +96,7 @@ pub(super) struct Prepared {
     config: MailboxConfig,
     intake: Intake,
     rules: RulesWatch,
+    shadow: Option<RulesWatch>,
 }
 
 /// A mailbox at work.
@@ -124,8 +123,12 @@ type Tasks = JoinSet<(MailboxName, Result<(), JournalError>)>;
 impl Mailboxes {
     /// Lets a mailbox join: from here on what arrived of it is decided and carried out.
     pub async fn prepare(&self, name: &MailboxName, mailbox: &MailboxConfig, set: RuleSet) -> Result<Prepared, JournalError> {
+        let clock = &self.given.clock;
         self.journal.keep_rule_set(set.hash(), &kept_files(&set)).await?;
-        let live = LiveRules::new(set, self.given.clock.now());
+        let dir = mailbox.rules.clone();
+        let origin = clock.work(move || origin_of(&dir)).await.unwrap_or_default();
+        self.journal.record_version(name, set.hash(), origin).await?;
+        let live = LiveRules::new(set, clock.now());
         let remarks = Remarks::default();
         let graph = self.graph.mailbox(&mailbox.address);
         let intake = Intake {
@@ -140,20 +143,46 @@ impl Mailboxes {
             clock: self.given.clock.clone(),
             health: self.health.clone(),
         };
+        let reload = if mailbox.reload == ReloadSetting::Check { Reload::Compiles } else { self.given.reload };
         let rules = RulesWatch {
             mailbox: name.clone(),
             dir: mailbox.rules.clone(),
+            role: Role::Live,
             surroundings: surroundings(&self.config, name),
-            gate: gate(fixtures_dir(&self.config, name), self.given.reload, Arc::clone(&remarks)),
+            gate: gate(fixtures_dir(&self.config, name), reload, Arc::clone(&remarks)),
             live: live.clone(),
             journal: self.journal.clone(),
             idle: self.given.patience.idle,
-            clock: self.given.clock.clone(),
+            clock: clock.clone(),
         };
+        let shadow = shadow_of(&self.config, (name, mailbox), clock.now());
+        let watched = match &shadow {
+            Some(shadow) => Some(self.shadow_watch(&rules, mailbox, shadow.rules.clone()).await?),
+            None => None,
+        };
+        let in_the_shadow = shadow.as_ref().map(|shadow| shadow.rules.clone());
         self.served.join(name.clone(), served_mailbox(mailbox, &graph));
-        self.shown.join(name.clone(), Shown { live: live.clone(), remarks });
-        self.decided.join(name.clone(), DecidedMailbox { graph, rules: live });
-        Ok(Prepared { name: name.clone(), config: mailbox.clone(), intake, rules })
+        self.shown.join(name.clone(), Shown { live: live.clone(), remarks, shadow: in_the_shadow });
+        self.decided.join(name.clone(), DecidedMailbox { graph, rules: live, shadow });
+        Ok(Prepared { name: name.clone(), config: mailbox.clone(), intake, rules, shadow: watched })
+    }
+
+    /// Rules in the shadow need not hold any case: they are there to be tried.
+    async fn shadow_watch(&self, beside: &RulesWatch, mailbox: &MailboxConfig, live: LiveRules) -> Result<RulesWatch, JournalError> {
+        let set = live.current();
+        self.journal.keep_rule_set(set.hash(), &kept_files(&set)).await?;
+        let dir = mailbox.shadow.clone().unwrap_or_default();
+        Ok(RulesWatch {
+            mailbox: beside.mailbox.clone(),
+            surroundings: Surroundings { dir: dir.display().to_string(), ..beside.surroundings.clone() },
+            dir,
+            role: Role::Shadow,
+            gate: Arc::new(|_| Ok(())),
+            live,
+            journal: self.journal.clone(),
+            idle: beside.idle,
+            clock: beside.clock.clone(),
+        })
     }
 
     /// From when on a mailbox's mail is worked. `now` is the first start on this database, whenever that was.
@@ -205,12 +234,18 @@ impl Mailboxes {
     }
 
     fn start(&self, prepared: Prepared, tasks: &mut Tasks, at_work: &mut BTreeMap<MailboxName, AtWork>) {
-        let Prepared { name, config, intake, rules } = prepared;
+        let Prepared { name, config, intake, rules, shadow } = prepared;
         let (leave, left) = watch::channel(false);
         let ends = Arc::new(AtomicBool::new(false));
         at_work.insert(name.clone(), AtWork { config, leave, ends: Arc::clone(&ends) });
         tasks.spawn(async move {
-            let mut ended = tokio::try_join!(intake.run(left.clone()), rules.run(left)).map(drop);
+            let in_the_shadow = async {
+                match &shadow {
+                    Some(shadow) => shadow.run(left.clone()).await,
+                    None => Ok(()),
+                }
+            };
+            let mut ended = tokio::try_join!(intake.run(left.clone()), rules.run(left.clone()), in_the_shadow).map(drop);
             if ended.is_ok() && ends.load(Ordering::SeqCst) {
                 ended = intake.end_subscriptions().await;
             }
@@ -296,17 +331,4 @@ fn note_end(
         }
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
-}
-
-fn gate(fixtures: PathBuf, reload: Reload, remarks: Remarks) -> Gate {
-    Arc::new(move |set| {
-        let held = if fixtures.is_dir() { replay::cases_hold(set, &fixtures) } else { Ok(()) };
-        let mut remarks = remarks.lock().unwrap_or_else(PoisonError::into_inner);
-        *remarks = match (reload, held) {
-            (Reload::Cases, Err(differences)) => return Err(differences),
-            (Reload::Compiles, Err(differences)) => differences,
-            (_, Ok(())) => Vec::new(),
-        };
-        Ok(())
-    })
 }

@@ -1,6 +1,7 @@
 //! Starts the tasks of the engine and joins them: the wiring that `run`, `demo` and every story share.
 
 mod mailboxes;
+mod rules;
 mod settings;
 
 use std::net::SocketAddr;
@@ -21,9 +22,10 @@ use crate::intake::{Health, Hooks, Notifications};
 use crate::journal::{Deciding, InstanceKey, Journal, JournalError, Lock};
 use crate::parsing::{Parser, Parsing};
 use crate::roster::Roster;
-use crate::rules::{Fault, RuleFiles, RuleSet};
+use crate::rules::RuleSet;
 use crate::web::{self, Console, Tls, TlsError};
 use mailboxes::{Mailboxes, Trouble};
+use rules::load_set;
 pub use settings::{endpoint_settings, fixtures_dir, graph_settings, surroundings};
 
 /// What a start is given beside the configuration.
@@ -235,13 +237,6 @@ fn load_rules(config: &Config) -> Result<Vec<(MailboxName, RuleSet)>, StartError
         Ok((name.clone(), set))
     };
     config.mailboxes.iter().map(load).collect()
-}
-
-/// The rules of one mailbox, compiled; or its faults, one below the other.
-fn load_set(config: &Config, name: &MailboxName, mailbox: &MailboxConfig) -> Result<RuleSet, String> {
-    let files = RuleFiles::read(&mailbox.rules).map_err(|error| error.to_string())?;
-    RuleSet::load(files, surroundings(config, name))
-        .map_err(|faults| faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n"))
 }
 
 /// The page's listener. Mail is worked without a page too; only where the world must reach us it has to be there.

@@ -78,9 +78,12 @@ impl Decider {
         if let Answered::Written = self.note_bounce(&mailbox, &undecided, &mut message).await? {
             return Ok(());
         }
+        // One version from the first question to the plan, whatever goes live meanwhile.
+        let set = mailbox.rules.current();
         for _ in 0..RUNS_MAX {
-            let set = mailbox.rules.current();
             let decided = self.run_rules(&set, &message, &answers, &undecided).await;
+            // Before the plan is recorded, for the memory that it writes was not there when it was decided.
+            let beside = self.beside(&mailbox, (&undecided, &message, &answers), (&set, &decided)).await;
             let undone = match decided.decision {
                 Decision::Waiting(Question::Content) => match self.fetch(&mailbox, &undecided, &mut message).await? {
                     Answered::Again => continue,
@@ -96,7 +99,7 @@ impl Decider {
                 },
                 Decision::Planned(plan) => match self.journal.record_plan(row, set.hash(), plan).await? {
                     Recorded::MemoryChanged => continue,
-                    Recorded::Planned | Recorded::AlreadyDecided => return Ok(()),
+                    Recorded::Planned | Recorded::AlreadyDecided => return self.note_shadow(row, beside).await,
                 },
                 Decision::None => Undone::Nothing { rules: decided.rules },
                 Decision::Parked { reason, rule, file, line } => {
@@ -110,13 +113,20 @@ impl Decider {
                 }
                 Decision::Faulted(fault) => Undone::Faulted(fault.to_string()),
             };
-            return self.journal.record_undone(row, Some(set.hash()), undone).await;
+            self.journal.record_undone(row, Some(set.hash()), undone).await?;
+            return self.note_shadow(row, beside).await;
         }
         self.journal.put_off(row, PAUSES[1], format!("{RUNS_MAX} runs of the rules came to no end")).await
     }
 
     /// Runs the rules on a thread that may block; once more alone when they ran out of time.
-    async fn run_rules(&self, set: &Arc<RuleSet>, message: &Message, answers: &Answers, undecided: &Undecided) -> Decided {
+    pub(super) async fn run_rules(
+        &self,
+        set: &Arc<RuleSet>,
+        message: &Message,
+        answers: &Answers,
+        undecided: &Undecided,
+    ) -> Decided {
         let decided = self.run_once(set, message, answers, undecided, 1).await;
         match &decided.decision {
             Decision::Faulted(fault) if fault.code == codes::WALL_TIME => {

@@ -5,6 +5,8 @@
 mod bounce;
 mod decide;
 mod live;
+mod origin;
+mod shadow;
 mod watch;
 
 use std::collections::HashSet;
@@ -15,7 +17,9 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 
 pub use live::{Gate, LiveRules, Loaded, Refusal};
-pub use watch::{RulesWatch, kept_files};
+pub use origin::origin_of;
+pub use shadow::{Compare, Difference, Shadow};
+pub use watch::{Role, RulesWatch, kept_files};
 
 use crate::clock::Clock;
 use crate::endpoints::Endpoints;
@@ -36,6 +40,8 @@ pub struct DecidedMailbox {
     pub graph: graph::Mailbox,
     /// Its rules.
     pub rules: LiveRules,
+    /// Rules that decide beside them and act on nothing.
+    pub shadow: Option<Shadow>,
 }
 
 /// Decides what arrived.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::{mpsc, watch};
 
-use super::{Gate, LiveRules};
+use super::{Gate, LiveRules, origin_of};
 use crate::clock::Clock;
 use crate::ids::MailboxName;
 use crate::journal::{Journal, JournalError};
@@ -18,12 +18,23 @@ const QUIET: Duration = Duration::from_millis(80);
 /// File systems that tell nothing are looked at this often, where nobody wants it more rarely.
 const LOOK_AT_MOST: Duration = Duration::from_secs(5);
 
+/// What a rule set is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It decides; every version has its place in the mailbox's history.
+    Live,
+    /// It decides beside the live one, and acts on nothing.
+    Shadow,
+}
+
 /// Watches the rules of one mailbox.
 pub struct RulesWatch {
     /// The mailbox.
     pub mailbox: MailboxName,
     /// Its rules folder.
     pub dir: PathBuf,
+    /// What they are there for.
+    pub role: Role,
     /// What the rules may name.
     pub surroundings: Surroundings,
     /// What must hold before a set goes live.
@@ -100,8 +111,15 @@ impl RulesWatch {
             Ok(Ok(set)) => {
                 let hash = set.hash().clone();
                 self.journal.keep_rule_set(&hash, &kept_files(&set)).await?;
+                if self.role == Role::Live {
+                    let dir = self.dir.clone();
+                    let origin = self.clock.work(move || origin_of(&dir)).await.unwrap_or_default();
+                    self.journal.record_version(&self.mailbox, &hash, origin).await?;
+                }
                 self.live.exchange(set, self.clock.now());
-                tracing::info!(mailbox = %self.mailbox, version = hash.short(), "the edited rules are live");
+                let what =
+                    if self.role == Role::Live { "the edited rules are live" } else { "the edited rules are in the shadow" };
+                tracing::info!(mailbox = %self.mailbox, version = hash.short(), "{what}");
             }
             Ok(Err(faults)) => self.refuse(faults),
             Err(panic) => self.refuse(vec![panic.to_string()]),
@@ -111,7 +129,8 @@ impl RulesWatch {
 
     fn refuse(&self, faults: Vec<String>) {
         let live = self.live.current().hash().clone();
-        tracing::error!(mailbox = %self.mailbox, "{}\nThe rule set was not loaded; version {} stays live.", faults.join("\n"), live.short());
+        let stays = if self.role == Role::Live { "live" } else { "in the shadow" };
+        tracing::error!(mailbox = %self.mailbox, "{}\nThe rule set was not loaded; version {} stays {stays}.", faults.join("\n"), live.short());
         self.live.refuse(faults, self.clock.now());
     }
 

@@ -271,7 +271,7 @@ fn undecided(row: &SqlRow<'_>) -> rusqlite::Result<(Undecided, String, String)> 
     Ok((message, row.get(2)?, row.get(3)?))
 }
 
-fn answers(connection: &Connection, row: Row) -> Result<Answers, StepError> {
+pub(super) fn answers(connection: &Connection, row: Row) -> Result<Answers, StepError> {
     let mut statement = connection.prepare_cached("SELECT key, answer FROM question WHERE message = ? AND answer IS NOT NULL")?;
     let rows = statement.query_map([row.0], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
     let mut answers = Answers::new();

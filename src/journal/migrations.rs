@@ -8,13 +8,14 @@ use rusqlite::Connection;
 use super::JournalError;
 
 /// The migrations in order; the schema's number is how many have been applied. Never edit one that was released.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0001_journal.sql"),
     include_str!("migrations/0002_deaths.sql"),
     include_str!("migrations/0003_effects.sql"),
     include_str!("migrations/0004_audit.sql"),
     include_str!("migrations/0005_subscriptions.sql"),
     include_str!("migrations/0006_looks.sql"),
+    include_str!("migrations/0007_versions.sql"),
 ];
 
 /// Brings the database to this program's schema.
@@ -93,13 +94,14 @@ mod tests {
     use super::*;
 
     /// One sample row of every table, added after the migration that made it, must survive all later ones.
-    const SAMPLES: [&str; 6] = [
+    const SAMPLES: [&str; 7] = [
         include_str!("migrations/0001_sample.sql"),
         include_str!("migrations/0002_sample.sql"),
         include_str!("migrations/0003_sample.sql"),
         include_str!("migrations/0004_sample.sql"),
         include_str!("migrations/0005_sample.sql"),
         include_str!("migrations/0006_sample.sql"),
+        include_str!("migrations/0007_sample.sql"),
     ];
 
     #[test]
@@ -127,8 +129,10 @@ mod tests {
             "fence",
             "audit",
             "subscription",
+            "version",
+            "shadow",
         ];
-        assert_eq!(tables.map(count), [1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(tables.map(count), [1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
         let deaths = "SELECT group_concat(deaths) FROM message";
         assert_eq!(connection.query_row(deaths, [], |row| row.get::<_, String>(0)).unwrap(), "0,2");
         let broken: i64 = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
@@ -140,6 +144,6 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
         let refused = migrate(&mut connection, Path::new("postroom.db")).unwrap_err();
-        assert_eq!(refused.to_string(), "postroom.db has schema 99, this program knows 6; use the newer program");
+        assert_eq!(refused.to_string(), "postroom.db has schema 99, this program knows 7; use the newer program");
     }
 }

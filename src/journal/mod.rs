@@ -20,12 +20,14 @@ mod jump;
 mod lock;
 mod memory;
 mod migrations;
+mod past;
 mod rows;
 mod standing;
 #[cfg(test)]
 mod stories;
 mod story;
 mod subscriptions;
+mod versions;
 mod witness;
 mod writer;
 
@@ -47,9 +49,11 @@ pub use delivery::{AcceptedMail, Returned};
 pub use fold::{Event, IllegalMove, Status, next_status};
 pub use hands::{ParkedLine, WaitingState, Word};
 pub use lock::{InstanceKey, Lock};
+pub use past::{Decided, Told, Which};
 pub use standing::Standing;
 pub use story::{Counts, MessageLine, Story, StoryAction, StoryLine};
 pub use subscriptions::HeldSubscription;
+pub use versions::{Origin, ShadowLine, Shadowed, Version};
 pub use witness::Testimony;
 
 use crate::clock::Clock;

@@ -55,6 +55,7 @@ pub use mapi::outlook_message;
 pub use message::{Message, NeedsContent};
 pub use split::Portion;
 pub use report::{Complaint, DmarcRecord, DmarcReport, Report, TlsFailure, TlsPolicy, TlsReport};
+pub use parse::headers as header_fields;
 pub use table::{Table, TableSearch};
 
 /// Bytes of a raw message; of a larger one only the header is read.

@@ -287,7 +287,7 @@ fn push_once(defects: &mut Vec<Defect>, defect: Defect) {
 }
 
 /// Name and text of all header fields of `block`, topmost first.
-pub(super) fn headers(block: &[u8]) -> Vec<super::Header> {
+pub fn headers(block: &[u8]) -> Vec<super::Header> {
     static EVERY_FIELD: LazyLock<MessageParser> =
         LazyLock::new(|| MessageParser::new().header_text(HeaderName::Subject).default_header_text());
     // The parser takes a header for whole only with the blank line behind it.

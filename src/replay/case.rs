@@ -1,12 +1,13 @@
 //! Cases: a mail, what the rules are given, and what must come of it.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::accept::{self, Accepted};
 use super::came::{Came, came};
-use super::case_file::{CaseFile, GivenAnswer};
+use super::case_file::{CaseFile, Given, GivenAnswer};
 use super::difference;
 use super::layout::{self, Style};
 use super::rehearsal::Rehearsal;
@@ -60,18 +61,21 @@ pub fn cases_in(dir: &Path) -> Result<Vec<Case>, String> {
     let mut folders = vec![(dir.to_owned(), String::new(), 0)];
     while let Some((folder, shown, depth)) = folders.pop() {
         let entries = source::listing(&folder).map_err(|error| format!("{} cannot be searched: {error}", folder.display()))?;
+        let mut expected = BTreeSet::new();
         for entry in &entries {
             let below = format!("{shown}{}", entry.name);
             if entry.is_folder && depth < FOLDERS_DEEP_MAX && !entry.name.starts_with('.') {
-                folders.push((folder.join(&entry.name), format!("{below}/"), depth + 1));
+                folders.push((entry.path.clone(), format!("{below}/"), depth + 1));
             } else if let Some(expectation) = source::expectation_name(&entry.name).filter(|_| !entry.is_folder) {
-                cases.push(Case { name: below, mail: folder.join(&entry.name), expectation: folder.join(expectation) });
+                expected.insert(expectation.clone());
+                cases.push(Case { name: below, mail: entry.path.clone(), expectation: folder.join(expectation) });
             }
         }
         for orphan in entries.iter().filter_map(|entry| entry.name.strip_suffix(EXPECTATION_SUFFIX)) {
-            let expectation = folder.join(format!("{orphan}{EXPECTATION_SUFFIX}"));
-            if !cases.iter().any(|case| case.expectation == expectation) {
+            let expectation = format!("{orphan}{EXPECTATION_SUFFIX}");
+            if !expected.contains(&expectation) {
                 let name = format!("{orphan}.eml");
+                let expectation = folder.join(expectation);
                 cases.push(Case { name: format!("{shown}{name}"), mail: folder.join(name), expectation });
             }
         }
@@ -119,6 +123,11 @@ pub fn cases_hold(rules: &RuleSet, dir: &Path) -> Result<(), Vec<String>> {
     if failed.is_empty() { Ok(()) } else { Err(failed) }
 }
 
+/// Writes down what comes of a mail, and what the rules were given, as its expectation.
+pub fn recorded(rehearsal: &Rehearsal<'_>, case: Case, given: Given) -> Accepted {
+    Tried::with(rehearsal, case, CaseFile { given, expect: None }).accept()
+}
+
 /// The rules that take part in no case of a folder.
 pub fn unreached(rules: &RuleSet, dir: &Path) -> Vec<RuleName> {
     let mut names: Vec<RuleName> = rules.rules().into_iter().map(|(name, _)| name).collect();
@@ -142,10 +151,13 @@ pub fn answers_of(dir: &Path) -> Result<Vec<GivenAnswer>, String> {
 
 impl Tried {
     fn run(rehearsal: &Rehearsal<'_>, case: Case) -> Self {
-        let file = match CaseFile::read(&case.expectation) {
-            Ok(file) => file,
-            Err(problems) => return Self::failed(case, problems.join("\n")),
-        };
+        match CaseFile::read(&case.expectation) {
+            Ok(file) => Self::with(rehearsal, case, file),
+            Err(problems) => Self::failed(case, problems.join("\n")),
+        }
+    }
+
+    fn with(rehearsal: &Rehearsal<'_>, case: Case, file: CaseFile) -> Self {
         let raw = match Found::in_file(case.name.as_str(), case.mail.clone()).read() {
             Ok(raw) => raw,
             Err(reason) => return Self::failed(case, format!("the mail {reason}")),

@@ -60,7 +60,7 @@ impl Memory for Remembered {
 
 impl Given {
     /// The reply to a question, where there is one.
-    pub fn reply(&self, question: &Question) -> Option<&Value> {
+    pub fn answer_to(&self, question: &Question) -> Option<&Value> {
         let Question::Ask { endpoint, request } = question else { return None };
         let answer = self.answers.iter().find(|answer| answer.endpoint == *endpoint && fits(&answer.request, request))?;
         Some(&answer.reply)
@@ -356,8 +356,8 @@ mod tests {
     fn an_answer_is_found_by_what_is_asked() {
         let file = CaseFile::parse("[[answer]]\nask = \"crm\"\nrequest = { id = 7, why = \"*\" }\nreply = 1", "a").unwrap();
         let ask = |request| Question::Ask { endpoint: "crm".into(), request };
-        assert_eq!(file.given.reply(&ask(json!({ "id": "7", "why": "x" }))), Some(&json!(1)));
-        assert_eq!(file.given.reply(&ask(json!({ "id": 8, "why": "x" }))), None);
-        assert_eq!(file.given.reply(&Question::Content), None);
+        assert_eq!(file.given.answer_to(&ask(json!({ "id": "7", "why": "x" }))), Some(&json!(1)));
+        assert_eq!(file.given.answer_to(&ask(json!({ "id": 8, "why": "x" }))), None);
+        assert_eq!(file.given.answer_to(&Question::Content), None);
     }
 }

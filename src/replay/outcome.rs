@@ -126,7 +126,13 @@ impl Outcome {
         Self { file, decision: "unreadable", reason: Some(reason), ..Self::default() }
     }
 
-    fn told(file: String, envelope: &Envelope, decided: Decided, (rehearsal, detail): (&Rehearsal<'_>, Detail)) -> Self {
+    /// Tells what was decided for a mail.
+    pub(super) fn told(
+        file: String,
+        envelope: &Envelope,
+        decided: Decided,
+        (rehearsal, detail): (&Rehearsal<'_>, Detail),
+    ) -> Self {
         let outcome = Self {
             file,
             message_id: envelope.internet_message_id.clone(),

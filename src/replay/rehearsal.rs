@@ -4,19 +4,44 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::case_file::Given;
 use crate::clock::{Clock, from_ms};
 use crate::mail::{Envelope, Message};
-use crate::plan::Answers;
+use crate::plan::{Answers, Question};
 use crate::rules::limits::QUESTIONS_MAX;
-use crate::rules::{self, Decided, Decision, Explained, Input, RuleSet};
+use crate::rules::{self, Decided, Decision, Explained, Input, Memory, RuleSet};
 
 /// Wall time of one run. Far more than a live run gets: operations decide, and a busy machine must not fail a case.
 const RUN_MAX: Duration = Duration::from_secs(5);
 
 /// When a mail without any date is decided: 2024-01-01T00:00:00Z, so that a case never depends on today.
 const UNDATED_MS: i64 = 1_704_067_200_000;
+
+/// What the rules are told beside the mail.
+pub trait Beside {
+    /// When the mail is decided; `None` is when it was received.
+    fn now(&self) -> Option<Timestamp>;
+    /// What is remembered.
+    fn memory(&self) -> Arc<dyn Memory>;
+    /// The reply to a question, where there is one.
+    fn reply(&self, question: &Question) -> Option<Value>;
+}
+
+impl Beside for Given {
+    fn now(&self) -> Option<Timestamp> {
+        self.now
+    }
+
+    fn memory(&self) -> Arc<dyn Memory> {
+        self.memory.clone()
+    }
+
+    fn reply(&self, question: &Question) -> Option<Value> {
+        self.answer_to(question).cloned()
+    }
+}
 
 /// The rules of one mailbox, to be tried.
 pub struct Rehearsal<'s> {
@@ -41,19 +66,19 @@ impl<'s> Rehearsal<'s> {
     }
 
     /// Decides, answering questions from what is given; `Waiting` when there is no answer.
-    pub fn decide(&self, message: &Arc<Message>, given: &Given) -> Decided {
+    pub fn decide(&self, message: &Arc<Message>, given: &dyn Beside) -> Decided {
         self.answered(message, given, |input| rules::decide(self.rules, input), |decided| &decided.decision).0
     }
 
     /// The same with the reasons, and how long the last run took.
-    pub fn explain(&self, message: &Arc<Message>, given: &Given) -> (Explained, Duration) {
+    pub fn explain(&self, message: &Arc<Message>, given: &dyn Beside) -> (Explained, Duration) {
         self.answered(message, given, |input| rules::explain(self.rules, input), |explained| &explained.decided.decision)
     }
 
     fn answered<T>(
         &self,
         message: &Arc<Message>,
-        given: &Given,
+        given: &dyn Beside,
         run: impl Fn(&Input) -> T,
         decision: fn(&T) -> &Decision,
     ) -> (T, Duration) {
@@ -65,8 +90,8 @@ impl<'s> Rehearsal<'s> {
             let input = Input {
                 message: Arc::clone(message),
                 answers: Arc::clone(&answers),
-                memory: given.memory.clone(),
-                now: given.now.unwrap_or_else(|| decided_at(&message.envelope)),
+                memory: given.memory(),
+                now: given.now().unwrap_or_else(|| decided_at(&message.envelope)),
                 expired: Arc::new(move || stopwatch.elapsed() > RUN_MAX),
             };
             let came = run(&input);
@@ -74,7 +99,7 @@ impl<'s> Rehearsal<'s> {
             let Decision::Waiting(question) = decision(&came) else { return (came, took) };
             let reply = given.reply(question).filter(|_| asked <= QUESTIONS_MAX);
             let Some(reply) = reply else { return (came, took) };
-            Arc::make_mut(&mut answers).insert(question.key(), reply.clone());
+            Arc::make_mut(&mut answers).insert(question.key(), reply);
             asked += 1;
         }
     }

@@ -120,7 +120,7 @@ impl Mails {
         let is_maildir = folders.filter(|name| matches!(*name, "cur" | "new" | "tmp")).count() >= 2;
         for entry in entries.iter().rev() {
             let below = if shown.is_empty() { entry.name.clone() } else { format!("{shown}/{}", entry.name) };
-            let path = path.join(&entry.name);
+            let path = entry.path.clone();
             if entry.is_folder {
                 let kind = match entry.name.as_str() {
                     "tmp" if is_maildir => continue,
@@ -194,7 +194,9 @@ impl Iterator for Mails {
 
 /// One name of a folder.
 pub(super) struct Entry {
+    /// For people: what is no Unicode in it is replaced.
     pub(super) name: String,
+    pub(super) path: PathBuf,
     pub(super) is_folder: bool,
 }
 
@@ -204,11 +206,11 @@ pub(super) fn listing(dir: &Path) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
-        let Ok(name) = entry.file_name().into_string() else { continue };
+        let name = entry.file_name().to_string_lossy().into_owned();
         let kind = entry.file_type()?;
         let is_file = kind.is_file() || kind.is_symlink() && entry.path().is_file();
         if kind.is_dir() || is_file {
-            entries.push(Entry { name, is_folder: kind.is_dir() });
+            entries.push(Entry { name, path: entry.path(), is_folder: kind.is_dir() });
         }
     }
     entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
@@ -307,6 +309,15 @@ mod tests {
             )],
         );
         assert_eq!(all(&place.path().join("inbox")), [ok("inbox#1", "Subject: 1\n\nx\n"), ok("inbox#2", "Subject: 2\n")]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_mail_whose_name_is_no_unicode_is_read_like_any_other() {
+        use std::os::unix::ffi::OsStrExt;
+        let place = tempfile::tempdir().unwrap();
+        std::fs::write(place.path().join(std::ffi::OsStr::from_bytes(b"gr\xfc\xdfe.eml")), "A").unwrap();
+        assert_eq!(all(place.path()), [ok("gr\u{fffd}\u{fffd}e.eml", "A")]);
     }
 
     #[test]

@@ -331,13 +331,7 @@ fn shown(value: &Dynamic) -> String {
     } else if let Some(address) = value.read_lock::<AddressValue>() {
         address.0.address.clone()
     } else if let Some(file) = value.read_lock::<AttachmentValue>() {
-        file.mail
-            .message
-            .content()
-            .ok()
-            .and_then(|content| content.attachments().get(file.index)?.name())
-            .unwrap_or("a file")
-            .to_owned()
+        file.file().and_then(|file| file.name()).unwrap_or("a file").to_owned()
     } else if let Some(verdict) = value.read_lock::<VerdictValue>() {
         verdict.0.to_owned()
     } else if let Some(day) = value.read_lock::<Day>() {

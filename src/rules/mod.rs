@@ -7,6 +7,7 @@ mod allocator;
 mod check;
 pub mod codes;
 mod compare;
+mod coverage;
 mod dates;
 mod engine;
 mod explain;
@@ -36,6 +37,7 @@ mod bombs;
 #[cfg(test)]
 mod stories;
 
+pub use coverage::{BranchCoverage, ScriptCoverage};
 pub use explain::{Condition, Explained, Looked, RuleStory, explain};
 pub use fault::{Fault, excerpt};
 pub use files::RuleFiles;

@@ -99,7 +99,8 @@ fn source_of<'t>(message: &'t Message, it: &str) -> (String, Option<(&'t str, us
         known.push(("mail.quoted_text".to_owned(), content.quoted_text()));
         known.extend(content.html().map(|html| ("mail.html".to_owned(), html)));
         for file in content.attachments() {
-            known.extend(file.text().map(|text| (file.name().unwrap_or("an attachment").to_owned(), text)));
+            let texts = [file.text(), file.layout()].into_iter().filter_map(|text| text.ok().flatten());
+            known.extend(texts.map(|text| (file.name().unwrap_or("an attachment").to_owned(), text)));
         }
     }
     if let Some((name, whole)) = known.iter().find(|(_, text)| *text == it) {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::codes;
+use super::coverage::Coverage;
 use super::explain::Noted;
 use super::fault::Fault;
 use super::raised;
@@ -167,6 +168,7 @@ fn values(set: &RuleSet, run: &Arc<Run>) -> (Dynamic, Dynamic) {
 
 /// Runs the rules in a run of its own.
 pub(super) fn decide_in(set: &RuleSet, run: &Arc<Run>) -> Decided {
+    set.coverage().into_iter().for_each(Coverage::begin);
     let watch = Watch::start(run.input.expired.clone());
     let (mail, tag) = values(set, run);
     let mut trace = Vec::with_capacity(set.all_rules().len());
@@ -191,6 +193,9 @@ pub(super) fn decide_in(set: &RuleSet, run: &Arc<Run>) -> Decided {
     let plan = std::mem::take(&mut run.state().plan);
     let (rules, notes) = (plan.rules.clone(), plan.notes.clone());
     let decision = ended.unwrap_or_else(|| conclude(plan));
+    if !matches!(decision, Decision::Waiting(_)) {
+        set.coverage().into_iter().for_each(Coverage::end);
+    }
     Decided { decision, rules, trace, notes }
 }
 

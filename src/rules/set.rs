@@ -8,6 +8,7 @@ use rhai::{Caches, Engine, Expr, ImmutableString, Module, Position};
 
 use super::check::{self, Problems};
 use super::codes;
+use super::coverage::{Coverage, ScriptCoverage};
 use super::engine::engine;
 use super::fault::Fault;
 use super::files::{RuleFiles, check_size};
@@ -47,6 +48,7 @@ pub struct RuleSet {
     files: RuleFiles,
     hash: RuleSetHash,
     warnings: Vec<Fault>,
+    coverage: Option<Arc<Coverage>>,
 }
 
 /// What words look at beside the run.
@@ -127,8 +129,27 @@ impl RuleSet {
         }
         let (faults, warnings) = problems.finish();
         let hash = files.hash();
-        let set = Self { engine, rules, known: Arc::new(known), sources, files, hash, warnings: Vec::new() };
+        let set = Self { engine, rules, known: Arc::new(known), sources, files, hash, warnings: Vec::new(), coverage: None };
         Examined { set: Some(set), faults, warnings }
+    }
+
+    /// The same set, whose runs count what they reach. They take longer.
+    #[must_use]
+    pub fn counting(mut self) -> Self {
+        let mut problems = Problems::new(&self.files, &self.known.surroundings.dir);
+        let scripts = script::read_all(&mut self.engine, &self.sources, &mut problems);
+        script::strict(&mut self.engine);
+        self.coverage = Some(Coverage::of(&mut self.engine, &scripts));
+        self
+    }
+
+    /// What the runs of a [`RuleSet::counting`] set have reached so far, script by script; empty for any other.
+    pub fn reached(&self) -> Vec<ScriptCoverage> {
+        self.coverage.as_ref().map(|coverage| coverage.told(|path| self.shown(path))).unwrap_or_default()
+    }
+
+    pub(super) fn coverage(&self) -> Option<&Coverage> {
+        self.coverage.as_deref()
     }
 
     /// The hash of all files.

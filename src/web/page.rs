@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{Console, PageError};
 use crate::clock::from_ms;
+use crate::ids::{MailboxName, RuleSetHash};
 use crate::intake::MailboxHealth;
 use crate::journal::{MessageLine, StoryLine};
 
@@ -29,6 +30,9 @@ pub struct RulesLine {
     pub refused: Vec<String>,
     /// What does not keep the rules from being live but should be known.
     pub remarks: Vec<String>,
+    /// The rule set that decides beside them and acts on nothing.
+    #[serde(skip)]
+    pub shadow: Option<RuleSetHash>,
 }
 
 #[derive(Serialize)]
@@ -84,6 +88,13 @@ pub(super) async fn overview(console: &Console) -> Result<String, PageError> {
         audits.push(context! { mailbox => mailbox.to_string(), until, received, missed, trouble, unlisted, calls });
     }
     let rules = (console.rules)();
+    let mut shadows = Vec::new();
+    for line in &rules {
+        let Some(shadow) = &line.shadow else { continue };
+        let counts = console.journal.shadow_counts(&MailboxName::new(line.mailbox.as_str()), shadow).await?;
+        let counts: Vec<String> = counts.iter().map(|(change, count)| format!("{count} {change}")).collect();
+        shadows.push(context! { mailbox => &line.mailbox, version => shadow.short(), counts => counts.join(", ") });
+    }
     let mut parked = console.journal.parked().await?;
     let more = parked.len().saturating_sub(PARKED_MAX);
     // The newest of them: what has waited longest was there at the last look too.
@@ -91,7 +102,7 @@ pub(super) async fn overview(console: &Console) -> Result<String, PageError> {
     parked.reverse();
     render(
         "overview.html",
-        context! { rows => Serde(rows), counts => Serde(counts), folders, audits, rules => Serde(rules), parked => Serde(parked), more, now => clock_time(now) },
+        context! { rows => Serde(rows), counts => Serde(counts), folders, audits, rules => Serde(rules), shadows, parked => Serde(parked), more, now => clock_time(now) },
     )
 }
 

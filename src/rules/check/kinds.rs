@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use rhai::{ASTNode, Array, Expr, ImmutableString, Map, Stmt};
 use rust_decimal::Decimal;
 
+use crate::mail;
 use crate::rules::script::Script;
 use crate::rules::values::{
-    AddressValue, AttachmentValue, AuthenticityValue, BounceValue, BouncedValue, Day, MailValue, Moment, PostReceipt,
-    VerdictValue,
+    AddressValue, AttachmentValue, AuthenticityValue, BounceValue, BouncedValue, Day, MailValue, Moment, PostReceipt, SheetValue,
+    Told, VerdictValue,
 };
 use crate::rules::vocabulary::{Word, words};
 
@@ -170,6 +171,21 @@ pub(super) fn types_of(kind: Option<Kind>) -> Vec<TypeId> {
         "day" => vec![TypeId::of::<Day>()],
         "moment" => vec![TypeId::of::<Moment>()],
         "receipt" => vec![TypeId::of::<PostReceipt>()],
+        "sheet" => vec![TypeId::of::<SheetValue>()],
+        "invoice" => vec![TypeId::of::<Told<mail::Invoice>>()],
+        "party" => vec![TypeId::of::<Told<mail::Party>>()],
+        "line" => vec![TypeId::of::<Told<mail::InvoiceLine>>()],
+        "charge" => vec![TypeId::of::<Told<mail::Charge>>()],
+        "tax" => vec![TypeId::of::<Told<mail::Tax>>()],
+        "event" => vec![TypeId::of::<Told<mail::Event>>()],
+        "attendee" => vec![TypeId::of::<Told<mail::Attendee>>()],
+        "contact" => vec![TypeId::of::<Told<mail::Contact>>()],
+        "dmarc_report" => vec![TypeId::of::<Told<mail::DmarcReport>>()],
+        "dmarc_record" => vec![TypeId::of::<Told<mail::DmarcRecord>>()],
+        "tls_report" => vec![TypeId::of::<Told<mail::TlsReport>>()],
+        "tls_policy" => vec![TypeId::of::<Told<mail::TlsPolicy>>()],
+        "tls_failure" => vec![TypeId::of::<Told<mail::TlsFailure>>()],
+        "complaint" => vec![TypeId::of::<Told<mail::Complaint>>()],
         _ => Vec::new(),
     }
 }

@@ -58,9 +58,7 @@ impl Checked<'_> {
             return None;
         }
         let shown = format!("{before}.{name}");
-        let later = (kind == "mail" && vocabulary::MAIL_LATER.contains(&name))
-            || (kind == "attachment" && vocabulary::ATTACHMENT_LATER.contains(&name));
-        if later {
+        if kind == "mail" && vocabulary::MAIL_LATER.contains(&name) {
             self.not_yet(&shown, position);
             return None;
         }

@@ -1,6 +1,8 @@
 //! `postroom test`: every fixture against its expectation.
 
-use std::io::IsTerminal;
+mod coverage;
+mod review;
+
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -8,20 +10,42 @@ use std::time::Duration;
 use anyhow::Context;
 use notify::{RecursiveMode, Watcher};
 
+use super::ask::is_somebody_there;
+use super::colours::Colours;
 use super::replay::load_rules;
 use super::{Exit, say, tell};
 use crate::config::Config;
 use crate::daemon::fixtures_dir;
+use crate::ids::MailboxName;
 use crate::replay::{Accepted, Case, Jobs, Rehearsal, Standing, Tried, cases_in, junit, try_cases};
+use crate::rules::{RuleFiles, RuleSet};
+use coverage::Reached;
+use review::Review;
 
 /// Which cases to run, and what to do with what came.
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "the flags of a command line")]
 pub struct TestArgs {
     /// Mails or folders; without any, all fixtures of all mailboxes.
     path: Vec<PathBuf>,
-    /// Write what came as what is expected from now on.
+    /// Only the cases whose name has this in it; `*` stands for anything.
+    #[arg(long, value_name = "NAME")]
+    filter: Option<String>,
+    /// Write what came as what is expected from now on, after asking case by case.
     #[arg(long)]
     accept: bool,
+    /// With --accept: do not ask.
+    #[arg(long, requires = "accept")]
+    yes: bool,
+    /// Tell which rules, lines and branches of the scripts the cases reached.
+    #[arg(long)]
+    coverage: bool,
+    /// With --coverage: write a page of all scripts into this folder.
+    #[arg(long, value_name = "DIR", requires = "coverage")]
+    html: Option<PathBuf>,
+    /// With --coverage: write it for other tools.
+    #[arg(long, value_name = "FILE", requires = "coverage")]
+    lcov: Option<PathBuf>,
     /// Write a JUnit report too.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -34,6 +58,10 @@ pub struct TestArgs {
 const QUIET: Duration = Duration::from_millis(200);
 
 pub(super) fn run(args: &TestArgs, config: &Config) -> anyhow::Result<Exit> {
+    if args.accept && !args.yes && !is_somebody_there() {
+        tell("Nothing was accepted: there is no terminal to ask at. With --yes everything that came is accepted without asking.");
+        return Ok(Exit::Usage);
+    }
     let exit = run_once(args, config)?;
     if !args.watch {
         return Ok(exit);
@@ -70,55 +98,96 @@ fn watched(config: &Config) -> Vec<PathBuf> {
     folders
 }
 
+/// What is gathered over all mailboxes.
+#[derive(Default)]
+struct Gathered {
+    tally: Tally,
+    /// Each mailbox with its cases, for the JUnit report.
+    report: Vec<(String, Vec<Tried>)>,
+    reached: Vec<Reached>,
+}
+
 fn run_once(args: &TestArgs, config: &Config) -> anyhow::Result<Exit> {
-    let chosen = Chosen::of(&args.path)?;
-    let mut tally = Tally::default();
-    let mut report = Vec::new();
+    let chosen = Chosen::of(args)?;
+    let mut gathered = Gathered::default();
+    let mut review = Review::of(args);
     for name in config.mailboxes.keys() {
         let dir = fixtures_dir(config, name);
         let mut cases = if dir.is_dir() { cases_in(&dir).map_err(|problem| anyhow::anyhow!(problem))? } else { Vec::new() };
-        cases.retain(|case| chosen.has(case));
-        if cases.is_empty() {
-            continue;
+        cases.retain(|case| chosen.has(name, case));
+        if !cases.is_empty() {
+            run_mailbox((args, config), name, cases, (&mut gathered, &mut review))?;
         }
-        let rules = match load_rules(config, name.as_str(), None) {
-            Ok(rules) => rules,
-            Err(problem) => {
-                tally.unloaded += cases.len();
-                say(&format!("{name}: {problem:#}"));
-                continue;
-            }
-        };
-        let mut tried = Vec::new();
-        let before = tally;
-        let worked = try_cases(&Rehearsal::new(&rules), cases, Jobs::all_cores(), |case| {
-            show(name.as_str(), &case, args, &mut tally);
-            tried.push(case);
-        });
-        worked.context("the cases cannot be run")?;
-        say(&format!("{name}  {}", tally.since(before)));
-        report.push((name.to_string(), tried));
     }
+    let Gathered { tally, report, reached } = gathered;
     anyhow::ensure!(
-        tally.all() > 0,
+        tally.all() > 0 || chosen.is_narrow(),
         "there is no case; a case is a mail such as fixtures/<mailbox>/acme.eml beside {}",
         config.file.display()
     );
+    anyhow::ensure!(tally.all() > 0, "no case is among those that were asked for");
     say(&tally.to_string());
+    if args.coverage {
+        coverage::tell(&reached, args.html.as_deref(), args.lcov.as_deref())?;
+    }
     if let Some(path) = &args.junit {
         std::fs::write(path, junit(&report)).with_context(|| format!("{} cannot be written", path.display()))?;
     }
     Ok(if tally.as_expected + tally.accepted == tally.all() { Exit::Done } else { Exit::No })
 }
 
-fn show(mailbox: &str, tried: &Tried, args: &TestArgs, tally: &mut Tally) {
+fn run_mailbox(
+    (args, config): (&TestArgs, &Config),
+    name: &MailboxName,
+    cases: Vec<Case>,
+    (gathered, review): (&mut Gathered, &mut Review),
+) -> anyhow::Result<()> {
+    let rules = match load_rules(config, name.as_str(), None) {
+        Ok(rules) => rules,
+        Err(problem) => {
+            gathered.tally.unloaded += cases.len();
+            say(&format!("{name}: {problem:#}"));
+            return Ok(());
+        }
+    };
+    let rules = if args.coverage { rules.counting() } else { rules };
+    let tally = &mut gathered.tally;
+    let mut tried = Vec::new();
+    let before = *tally;
+    try_cases(&Rehearsal::new(&rules), cases, Jobs::all_cores(), |case| {
+        show(name.as_str(), &case, review, tally);
+        tried.push(case);
+    })
+    .context("the cases cannot be run")?;
+    say(&format!("{name}  {}", tally.since(before)));
+    warn_if_changed(config, name, &rules);
+    gathered.reached.extend(args.coverage.then(|| Reached::of(&rules, &tried)));
+    gathered.report.push((name.to_string(), tried));
+    Ok(())
+}
+
+/// What was tested is what lay in the folder when it was read.
+fn warn_if_changed(config: &Config, name: &MailboxName, rules: &RuleSet) {
+    let there = config.mailboxes.get(name).and_then(|mailbox| RuleFiles::read(&mailbox.rules).ok());
+    if there.is_none_or(|files| files.hash() != *rules.hash()) {
+        tell(&format!("The rules of {name} have changed meanwhile; this is about version {}.", rules.hash().short()));
+    }
+}
+
+fn show(mailbox: &str, tried: &Tried, review: &mut Review, tally: &mut Tally) {
     let name = format!("{mailbox}/{}", tried.case.name);
-    let refused = match (args.accept, &tried.standing) {
-        (_, Standing::AsExpected) => {
+    let (standing, text) = match &tried.standing {
+        Standing::AsExpected => {
             tally.as_expected += 1;
             return;
         }
-        (true, _) => match tried.accept() {
+        Standing::NotYetExpected(came) => ("not yet expected", indented(came)),
+        Standing::Different(difference) => ("different", indented(&coloured(difference, Colours::of_output()))),
+    };
+    let refused = match review.say(&name, &format!("{name}  {standing}\n{text}")) {
+        None => "",
+        Some(false) => "; not accepted",
+        Some(true) => match tried.accept() {
             Accepted::Written | Accepted::Same => {
                 tally.accepted += 1;
                 say(&format!("{name}  accepted"));
@@ -126,16 +195,15 @@ fn show(mailbox: &str, tried: &Tried, args: &TestArgs, tally: &mut Tally) {
             }
             Accepted::Refused(_) => "; cannot be accepted",
         },
-        (false, _) => "",
     };
     match &tried.standing {
-        Standing::NotYetExpected(came) => {
+        Standing::NotYetExpected(_) => {
             tally.not_yet += 1;
-            say(&format!("{name}  not yet expected{refused}; what came:\n{}", indented(came)));
+            say(&format!("{name}  not yet expected{refused}; what came:\n{text}"));
         }
-        Standing::Different(difference) => {
+        Standing::Different(_) => {
             tally.different += 1;
-            say(&format!("{name}  different{refused}\n{}", indented(&coloured(difference, colours()))));
+            say(&format!("{name}  different{refused}\n{text}"));
         }
         Standing::AsExpected => {}
     }
@@ -145,46 +213,40 @@ fn indented(text: &str) -> String {
     text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("    {line}\n") }).collect()
 }
 
-/// Whether standard output shows colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Colours {
-    Shown,
-    None,
-}
-
-fn colours() -> Colours {
-    let wanted = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    if wanted { Colours::Shown } else { Colours::None }
-}
-
 fn coloured(difference: &str, colours: Colours) -> String {
     // What mail says must not move the cursor.
     let clean: String =
         difference.chars().map(|letter| if letter.is_control() && letter != '\n' { ' ' } else { letter }).collect();
-    if colours == Colours::None {
-        return clean;
-    }
-    let colour = |line: &str| match line.chars().next() {
-        Some('-') => format!("\x1b[31m{line}\x1b[0m"),
-        Some('+') => format!("\x1b[32m{line}\x1b[0m"),
-        Some('@') => format!("\x1b[36m{line}\x1b[0m"),
-        _ => line.to_owned(),
-    };
-    clean.lines().map(colour).collect::<Vec<_>>().join("\n")
+    let paint = |line: &str| colours.paint(line, line.chars().next().unwrap_or(' '));
+    clean.lines().map(paint).collect::<Vec<_>>().join("\n")
 }
 
 /// The cases that were asked for.
-struct Chosen(Vec<PathBuf>);
+struct Chosen {
+    paths: Vec<PathBuf>,
+    /// In small letters; a glob where it has a star.
+    filter: Option<String>,
+}
 
 impl Chosen {
-    fn of(paths: &[PathBuf]) -> anyhow::Result<Self> {
+    fn of(args: &TestArgs) -> anyhow::Result<Self> {
         let real = |path: &PathBuf| path.canonicalize().with_context(|| format!("{} cannot be found", path.display()));
-        Ok(Self(paths.iter().map(real).collect::<anyhow::Result<_>>()?))
+        let paths = args.path.iter().map(real).collect::<anyhow::Result<_>>()?;
+        Ok(Self { paths, filter: args.filter.as_ref().map(|filter| filter.to_lowercase()) })
     }
 
-    fn has(&self, case: &Case) -> bool {
-        let below = |path: &Path| path.canonicalize().is_ok_and(|path| self.0.iter().any(|chosen| path.starts_with(chosen)));
-        self.0.is_empty() || below(&case.mail) || below(&case.expectation)
+    fn is_narrow(&self) -> bool {
+        !self.paths.is_empty() || self.filter.is_some()
+    }
+
+    fn has(&self, mailbox: &MailboxName, case: &Case) -> bool {
+        let below = |path: &Path| path.canonicalize().is_ok_and(|path| self.paths.iter().any(|chosen| path.starts_with(chosen)));
+        let named = |filter: &String| {
+            let name = format!("{mailbox}/{}", case.name).to_lowercase();
+            name.contains(filter.as_str())
+                || filter.contains('*') && crate::text::like(&name, &format!("*{filter}*")).unwrap_or(false)
+        };
+        self.filter.as_ref().is_none_or(named) && (self.paths.is_empty() || below(&case.mail) || below(&case.expectation))
     }
 }
 
@@ -243,6 +305,6 @@ mod tests {
     #[test]
     fn colours_are_only_around_lines_and_mail_cannot_add_its_own() {
         assert_eq!(coloured("-a\x1b[2J\n+b\n c\n", Colours::Shown), "\x1b[31m-a [2J\x1b[0m\n\x1b[32m+b\x1b[0m\n c");
-        assert_eq!(coloured("-a\n", Colours::None), "-a\n");
+        assert_eq!(coloured("-a\n", Colours::None), "-a");
     }
 }

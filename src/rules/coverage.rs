@@ -1,0 +1,236 @@
+//! Which lines and branches of a rule set's scripts were reached: Rhai's debugger tells of every step, and what it steps on is counted.
+//!
+//! A run counts by itself and is added to the others when it has come to an end: one that stopped for an answer runs again from the top.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rhai::debugger::DebuggerCommand;
+use rhai::{AST, ASTNode, Engine, Expr, Position, Stmt};
+
+use super::script::Script;
+
+thread_local! {
+    /// Steps on each place in the run of this thread.
+    static RUN: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What is counted in the scripts of one rule set, and how often it was reached.
+pub(super) struct Coverage {
+    scripts: Vec<Places>,
+    counts: Vec<AtomicU64>,
+}
+
+/// What can be reached in one script.
+struct Places {
+    path: String,
+    text: String,
+    /// Line and place of each statement.
+    statements: Vec<(usize, usize)>,
+    branches: Vec<Fork>,
+}
+
+struct Fork {
+    line: usize,
+    name: &'static str,
+    taken: Taken,
+}
+
+/// How it is known that a branch was taken.
+enum Taken {
+    /// Its first statement was reached.
+    At(usize),
+    /// There is nothing in it: the condition was looked at more often than the other branch was reached.
+    Rest { of: usize, other: usize },
+}
+
+/// What a step stands on: line, column, and whether it is a whole statement.
+type Spot = (usize, usize, bool);
+/// The places of a script.
+type Spots = HashMap<Spot, usize>;
+
+/// How far the cases reached into one script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptCoverage {
+    /// The file as people know it.
+    pub file: String,
+    /// Its text.
+    pub text: String,
+    /// How often each line was reached on which a statement begins.
+    pub lines: BTreeMap<usize, u64>,
+    /// Its branches, in the order of their lines.
+    pub branches: Vec<BranchCoverage>,
+}
+
+/// A branch, and how often it was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BranchCoverage {
+    /// The line of the `if` or `switch`.
+    pub line: usize,
+    /// `then`, `else` or `case`.
+    pub name: &'static str,
+    /// How often.
+    pub taken: u64,
+}
+
+impl Coverage {
+    /// Lets an engine count what it steps on in these scripts.
+    #[allow(deprecated, reason = "marked so because it may change, not because it will go; Cargo.lock pins it")]
+    pub(super) fn of(engine: &mut Engine, scripts: &[Script]) -> Arc<Self> {
+        let mut spots: HashMap<String, Spots> = HashMap::new();
+        let mut count = 0;
+        let scripts: Vec<Places> = scripts
+            .iter()
+            .map(|script| {
+                let (places, found) = places(&script.path, &script.text, &script.ast, &mut count);
+                spots.insert(script.path.clone(), found);
+                places
+            })
+            .collect();
+        engine.register_debugger(
+            |_, debugger| debugger,
+            move |_, _, node, source, position| {
+                let place = source.and_then(|source| spots.get(source)?.get(&spot(&node, position)?).copied());
+                if let Some(place) = place {
+                    RUN.with_borrow_mut(|run| {
+                        if let Some(steps) = run.get_mut(place) {
+                            *steps = steps.saturating_add(1);
+                        }
+                    });
+                }
+                Ok(DebuggerCommand::StepInto)
+            },
+        );
+        Arc::new(Self { scripts, counts: (0..count).map(|_| AtomicU64::new(0)).collect() })
+    }
+
+    /// A run begins on this thread.
+    pub(super) fn begin(&self) {
+        RUN.with_borrow_mut(|run| {
+            run.clear();
+            run.resize(self.counts.len(), 0);
+        });
+    }
+
+    /// The run has come to its end, and counts.
+    pub(super) fn end(&self) {
+        RUN.with_borrow(|run| {
+            for (count, steps) in self.counts.iter().zip(run).filter(|(_, steps)| **steps > 0) {
+                count.fetch_add(u64::from(*steps), Ordering::Relaxed);
+            }
+        });
+    }
+
+    /// How far the runs reached.
+    pub(super) fn told(&self, shown: impl Fn(&str) -> String) -> Vec<ScriptCoverage> {
+        let at = |place: usize| self.counts.get(place).map_or(0, |count| count.load(Ordering::Relaxed));
+        let script = |places: &Places| {
+            let mut lines = BTreeMap::new();
+            for (line, place) in &places.statements {
+                let reached: &mut u64 = lines.entry(*line).or_default();
+                *reached = (*reached).max(at(*place));
+            }
+            let branch = |fork: &Fork| {
+                let taken = match fork.taken {
+                    Taken::At(place) => at(place),
+                    Taken::Rest { of, other } => at(of).saturating_sub(at(other)),
+                };
+                BranchCoverage { line: fork.line, name: fork.name, taken }
+            };
+            let branches = places.branches.iter().map(branch).collect();
+            ScriptCoverage { file: shown(&places.path), text: places.text.clone(), lines, branches }
+        };
+        self.scripts.iter().map(script).collect()
+    }
+}
+
+/// What a step on a node stands on.
+fn spot(node: &ASTNode, position: Position) -> Option<Spot> {
+    Some((position.line()?, position.position()?, matches!(node, ASTNode::Stmt(_))))
+}
+
+/// What the debugger will say when a statement is reached; `None` for what it never stops at.
+fn spot_of(statement: &Stmt) -> Option<Spot> {
+    match statement {
+        Stmt::Noop(_) | Stmt::Block(_) | Stmt::Import(..) => None,
+        Stmt::Expr(expression) => spot_of_expression(expression),
+        other => spot(&ASTNode::Stmt(other), other.position()),
+    }
+}
+
+fn spot_of_expression(expression: &Expr) -> Option<Spot> {
+    match expression {
+        Expr::Stmt(block) => block.statements().first().and_then(first_spot),
+        other => spot(&ASTNode::Expr(other), other.position()),
+    }
+}
+
+/// The first spot inside a statement.
+fn first_spot(statement: &Stmt) -> Option<Spot> {
+    match statement {
+        Stmt::Block(block) => block.statements().first().and_then(first_spot),
+        other => spot_of(other),
+    }
+}
+
+fn places(path: &str, text: &str, ast: &AST, count: &mut usize) -> (Places, Spots) {
+    let mut spots = Spots::new();
+    let mut place = |spot: Spot| {
+        *spots.entry(spot).or_insert_with(|| {
+            *count += 1;
+            *count - 1
+        })
+    };
+    let outside: Vec<Position> = ast.statements().iter().map(Stmt::position).collect();
+    let (mut statements, mut branches) = (Vec::new(), Vec::new());
+    ast.walk(&mut |nodes: &[ASTNode]| {
+        let Some(ASTNode::Stmt(statement)) = nodes.last() else { return true };
+        if nodes.len() == 1 && outside.contains(&statement.position()) {
+            return true;
+        }
+        let is_transparent = matches!(statement, Stmt::Expr(expression) if matches!(**expression, Expr::Stmt(_)));
+        if let Some(spot) = spot_of(statement).filter(|_| !is_transparent) {
+            let line = start_line(statement).unwrap_or(spot.0);
+            statements.push((line, place(spot)));
+        }
+        forks(statement, &mut place, &mut branches);
+        true
+    });
+    statements.sort_unstable();
+    branches.sort_by_key(|fork| fork.line);
+    (Places { path: path.to_owned(), text: text.to_owned(), statements, branches }, spots)
+}
+
+/// Where a statement begins; what stands in its middle is where the debugger stops.
+fn start_line(statement: &Stmt) -> Option<usize> {
+    match statement {
+        Stmt::Expr(expression) => expression.start_position().line(),
+        other => other.position().line(),
+    }
+}
+
+fn forks(statement: &Stmt, place: &mut impl FnMut(Spot) -> usize, branches: &mut Vec<Fork>) {
+    let Some(line) = statement.position().line() else { return };
+    match statement {
+        Stmt::If(control, _) => {
+            let Some(of) = spot_of(statement).map(&mut *place) else { return };
+            let then = control.body.statements().first().and_then(first_spot).map(&mut *place);
+            let otherwise = control.branch.statements().first().and_then(first_spot).map(&mut *place);
+            let fork = |name, taken| Fork { line, name, taken };
+            let pair = match (then, otherwise) {
+                (Some(then), Some(otherwise)) => [Taken::At(then), Taken::At(otherwise)],
+                (Some(then), None) => [Taken::At(then), Taken::Rest { of, other: then }],
+                (None, Some(otherwise)) => [Taken::Rest { of, other: otherwise }, Taken::At(otherwise)],
+                (None, None) => return,
+            };
+            branches.extend(["then", "else"].into_iter().zip(pair).map(|(name, taken)| fork(name, taken)));
+        }
+        Stmt::Switch(parts, _) => {
+            let cases = parts.1.expressions.iter().filter_map(|case| spot_of_expression(&case.rhs));
+            branches.extend(cases.map(|spot| Fork { line: spot.0, name: "case", taken: Taken::At(place(spot)) }));
+        }
+        _ => {}
+    }
+}
