@@ -103,7 +103,9 @@ fn a_plan_says_which_condition_was_false_and_what_came_nearest() {
         &dir.join("rules/orders/10-a.rhai"),
         "fn when(mail) {\n    mail.is_to(\"orders@contoso.com\") && mail.subject.len > 20\n}\nfn then(mail) { flag(); }\n",
     );
-    let second = "fn then(mail) {\n    let number = mail.text.value_after(\"Rechnungsnr\");\n    note(number ?? \"none\");\n}\n";
+    let second = "fn then(mail) {\n    let number = mail.text.value_after(\"Rechnungsnr\");\n    note(number ?? \"none\");\n    \
+                  if lookup(\"customers.csv\", \"domain\", mail.from.domain) == () { flag(); }\n}\n";
+    write(&dir.join("rules/orders/customers.csv"), "domain;name\nfabrikan.com;Fabrikam\n");
     write(&dir.join("rules/orders/20-b.rhai"), second);
     let raw = "From: a@fabrikam.com\r\nTo: orders@contoso.com\r\nSubject: Rechnung\r\n\r\nGuten Tag\r\nRechnungs-Nr.: 4711\r\n";
     write(&dir.join("a.eml"), raw);
@@ -127,11 +129,17 @@ fn a_plan_says_which_condition_was_false_and_what_came_nearest() {
         { "rule": "20-b", "outcome": "applied", "conditions": [] },
     ]);
     assert_eq!((code, plan["trace"].take()), (0, expected));
-    let reading = json!([{
-        "file": "rules/orders/20-b.rhai", "line": 2, "field": "number", "word": "value_after", "wanted": ["Rechnungsnr"],
-        "found": null, "source": "mail.text", "near": "Rechnungs-Nr.",
-    }]);
-    assert_eq!(plan["readings"].take(), reading);
+    let readings = json!([
+        {
+            "file": "rules/orders/20-b.rhai", "line": 2, "field": "number", "word": "value_after", "wanted": ["Rechnungsnr"],
+            "found": null, "source": "mail.text", "near": "Rechnungs-Nr.",
+        },
+        {
+            "file": "rules/orders/20-b.rhai", "line": 4, "word": "lookup", "wanted": ["fabrikam.com"],
+            "found": null, "source": "customers.csv", "near": "fabrikan.com",
+        },
+    ]);
+    assert_eq!(plan["readings"].take(), readings);
     let (_, told, _) = output(dir, &["plan", "a.eml", "--mailbox", "orders"]);
     let part = "✗ 10-a does not apply\n    true    mail.is_to(\"orders@contoso.com\")\n    false   mail.subject.len > 20\n              mail.subject.len is 8\n";
     assert!(told.contains(part) && told.contains("      closest text: Rechnungs-Nr.\n"), "{told}");

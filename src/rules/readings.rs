@@ -1,16 +1,22 @@
 //! What rules read out of texts: which value, from where; and, where nothing was found, what came nearest.
 
+use std::sync::{Arc, PoisonError};
+
 use rhai::{NativeCallContext, Position};
 use serde::Serialize;
 
+use super::allocator;
 use super::explain::one_line;
+use super::row::Row;
 use super::run::{Run, current};
 use super::set::RuleSet;
-use crate::mail::Message;
+use crate::mail::{Content, Message};
 use crate::text;
 
 /// Readings of one run that are noted.
 const READINGS_MAX: usize = 200;
+/// Keys of a table among which a near one is looked for.
+const KEYS_MAX: usize = 10_000;
 
 /// One value that a rule read, or did not find.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,11 +30,11 @@ pub struct Reading {
     pub field: Option<String>,
     /// The word: `value_after`.
     pub word: &'static str,
-    /// What was looked for: labels, or a pattern.
+    /// What was looked for: labels, a pattern, or the key of a table.
     pub wanted: Vec<String>,
     /// What was found.
     pub found: Option<String>,
-    /// The text it was looked for in: `mail.text`, `lines.csv`.
+    /// The text or table it was looked for in: `mail.text`, `lines.csv`.
     pub source: String,
     /// Where in that text it stands.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,58 +65,92 @@ pub(super) struct Noted {
 
 /// Notes what a word found in a text, if the run is explained. `found` is a part of the text.
 pub(super) fn note(context: &NativeCallContext, word: &'static str, wanted: &[&str], (it, found): (&str, Option<&str>)) {
-    let Ok(run) = current(context) else { return };
-    let Some(noted) = &run.noted else { return };
-    let mut noted = noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if noted.len() >= READINGS_MAX {
-        return;
-    }
+    let Some(run) = explained(context) else { return };
+    // What is noted is not the script's memory.
+    allocator::uncounted(|| keep(context, &run, reading(&run, word, wanted, (it, found))));
+}
+
+fn reading(run: &Run, word: &'static str, wanted: &[&str], (it, found): (&str, Option<&str>)) -> Reading {
     let (source, base) = source_of(&run.input.message, it);
     let offset = found.map(|found| (found.as_ptr() as usize).saturating_sub(it.as_ptr() as usize));
     let whole = base.map_or(it, |(whole, _)| whole);
     let place = offset.map(|offset| place(whole, base.map_or(0, |(_, begin)| begin) + offset));
     let near = if found.is_none() { nearest(word, wanted, it) } else { None };
+    let found = found.map(one_line);
+    let wanted = wanted.iter().map(|text| one_line(text)).collect();
+    Reading { file: String::new(), line: 0, field: None, word, wanted, found, source, place, near }
+}
+
+/// Notes what stands in a table for a key, if the run is explained.
+pub(super) fn note_lookup<'t, K: Iterator<Item = &'t str>>(
+    context: &NativeCallContext,
+    (table, key): (&str, &str),
+    found: Option<&Row>,
+    keys: impl FnOnce() -> K,
+) {
+    let Some(run) = explained(context) else { return };
+    let near = if found.is_none() { text::nearest(key, keys().take(KEYS_MAX)).map(one_line) } else { None };
+    let cells = |row: &Row| row.pairs().map(|(column, cell)| format!("{column}: {cell}")).collect::<Vec<_>>().join(", ");
+    let reading = Reading {
+        file: String::new(),
+        line: 0,
+        field: None,
+        word: "lookup",
+        wanted: vec![one_line(key)],
+        found: found.map(|row| one_line(&cells(row))),
+        source: table.to_owned(),
+        place: None,
+        near,
+    };
+    keep(context, &run, reading);
+}
+
+/// The run that calls a word, if it is explained.
+fn explained(context: &NativeCallContext) -> Option<Arc<Run>> {
+    current(context).ok().filter(|run| run.noted.is_some())
+}
+
+fn keep(context: &NativeCallContext, run: &Run, reading: Reading) {
     // A function of the rule's own file has no source of its own.
     let own = || run.state().rule.as_ref().map(|rule| format!("{rule}.rhai")).unwrap_or_default();
-    noted.push(Noted {
-        path: context.call_source().filter(|source| !source.is_empty()).map_or_else(own, str::to_owned),
-        position: context.call_position(),
-        reading: Reading {
-            file: String::new(),
-            line: 0,
-            field: None,
-            word,
-            wanted: wanted.iter().map(|text| one_line(text)).collect(),
-            found: found.map(one_line),
-            source,
-            place,
-            near,
-        },
-    });
+    let path = context.call_source().filter(|source| !source.is_empty()).map_or_else(own, str::to_owned);
+    let Some(noted) = &run.noted else { return };
+    let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
+    if noted.len() < READINGS_MAX {
+        noted.push(Noted { path, position: context.call_position(), reading });
+    }
 }
 
 /// The name of a text, and the whole text with where the part begins in it.
 fn source_of<'t>(message: &'t Message, it: &str) -> (String, Option<(&'t str, usize)>) {
-    let mut known: Vec<(String, &str)> = Vec::new();
-    known.extend(message.envelope.subject.as_deref().map(|subject| ("mail.subject".to_owned(), subject)));
-    if let Ok(content) = message.content() {
-        known.push(("mail.text".to_owned(), content.text()));
-        known.push(("mail.top_text".to_owned(), content.top_text()));
-        known.push(("mail.quoted_text".to_owned(), content.quoted_text()));
-        known.extend(content.html().map(|html| ("mail.html".to_owned(), html)));
-        for file in content.attachments() {
-            let texts = [file.text(), file.layout()].into_iter().filter_map(|text| text.ok().flatten());
-            known.extend(texts.map(|text| (file.name().unwrap_or("an attachment").to_owned(), text)));
-        }
+    if let Some((name, whole)) = texts(message).find(|(_, text)| *text == it) {
+        return (name, Some((whole, 0)));
     }
-    if let Some((name, whole)) = known.iter().find(|(_, text)| *text == it) {
-        return (name.clone(), Some((whole, 0)));
-    }
-    let part = known.iter().find_map(|(name, text)| Some((name, *text, text.find(it).filter(|_| it.len() > 3)?)));
+    let part = texts(message).find_map(|(name, text)| Some((name, text, text.find(it).filter(|_| it.len() > 3)?)));
     match part {
         Some((name, whole, begin)) => (format!("a part of {name}"), Some((whole, begin))),
         None => ("a text".to_owned(), None),
     }
+}
+
+/// The texts of a mail by their names; those of attachments last, since they are made when they are asked for.
+fn texts(message: &Message) -> impl Iterator<Item = (String, &str)> {
+    let content = message.content().ok();
+    let subject = message.envelope.subject.as_deref();
+    let own = [
+        ("mail.subject", subject),
+        ("mail.text", content.map(Content::text)),
+        ("mail.top_text", content.map(Content::top_text)),
+        ("mail.quoted_text", content.map(Content::quoted_text)),
+        ("mail.html", content.and_then(Content::html)),
+    ];
+    let files = content.map(Content::attachments).unwrap_or_default().iter();
+    let of_files = files.flat_map(|file| {
+        let layout = file.reading().ok().and_then(|reading| reading.layout.as_deref());
+        let texts = [layout, file.text().ok().flatten()].into_iter().flatten();
+        texts.map(|text| (file.name().unwrap_or("an attachment").to_owned(), text))
+    });
+    own.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?))).chain(of_files)
 }
 
 fn place(text: &str, offset: usize) -> TextPlace {
@@ -135,7 +175,7 @@ impl Run {
     /// What was noted, with the places of the rules' files.
     pub(super) fn readings(&self, set: &RuleSet) -> Vec<Reading> {
         let Some(noted) = &self.noted else { return Vec::new() };
-        let noted = std::mem::take(&mut *noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let noted = std::mem::take(&mut *noted.lock().unwrap_or_else(PoisonError::into_inner));
         let mut readings: Vec<Reading> = Vec::new();
         for Noted { path, position, reading } in noted {
             let line = position.line().unwrap_or(0);

@@ -62,6 +62,11 @@ impl Table {
         self.row(*self.index(column)?.rows.get(value.trim())?)
     }
 
+    /// The texts of a column.
+    pub fn keys(&self, column: usize) -> impl Iterator<Item = &str> {
+        self.rows.iter().filter_map(move |row| row.get(column).map(String::as_str))
+    }
+
     /// The first row with `from` ≤ `value` ≤ `to`; as numbers when all three are, else as text.
     pub fn find_range(&self, from: usize, to: usize, value: &str) -> Option<Row> {
         let value = value.trim();

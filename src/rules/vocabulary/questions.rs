@@ -10,6 +10,7 @@ use crate::plan::Question;
 use crate::rules::codes;
 use crate::rules::json::{Answers, from_json, to_json};
 use crate::rules::limits::QUESTIONS_MAX;
+use crate::rules::readings;
 use crate::rules::row::Row;
 use crate::rules::run::{self, current};
 use crate::rules::stop::{Word, ask, fault};
@@ -72,7 +73,9 @@ pub(super) fn register(engine: &mut Engine) {
             if let Some(key) = table.doubled(columns[0]) {
                 return Err(format!("`{key}` stands twice in the column `{}`", given.text(1)));
             }
-            Ok(table.find(columns[0], &value))
+            let found = table.find(columns[0], &value);
+            readings::note_lookup(context, (&given.text(0), &value), found.as_ref(), || table.keys(columns[0]));
+            Ok(found)
         })
     });
     alone(engine, "lookup_prefix", &[text(), text(), any()], |context, given| {
