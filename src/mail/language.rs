@@ -13,7 +13,7 @@ const LETTERS_MIN: usize = 20;
 /// Characters that are looked at: more does not change the answer.
 const CHARACTERS_MAX: usize = 2_000;
 
-const SERVED: [(Lang, &str); 14] = [
+const SERVED: [(Lang, &str); 19] = [
     (Lang::Eng, "en"),
     (Lang::Deu, "de"),
     (Lang::Fra, "fr"),
@@ -28,6 +28,11 @@ const SERVED: [(Lang, &str); 14] = [
     (Lang::Fin, "fi"),
     (Lang::Ces, "cs"),
     (Lang::Rus, "ru"),
+    (Lang::Ukr, "uk"),
+    (Lang::Hun, "hu"),
+    (Lang::Ron, "ro"),
+    (Lang::Tur, "tr"),
+    (Lang::Ell, "el"),
 ];
 
 /// Two letters for the language; `None` where the text is too short to tell or written in a script of none of these.
@@ -59,6 +64,11 @@ mod tests {
         assert_eq!(of("Please send us the invoice for this delivery once more"), Some("en"));
         assert_eq!(of("Veuillez nous renvoyer la facture de cette livraison s'il vous plaît"), Some("fr"));
         assert_eq!(of("Просим выслать счет за поставку еще раз"), Some("ru"));
+        assert_eq!(of("Прошу ще раз надіслати рахунок за цю поставку, дякую"), Some("uk"));
+        assert_eq!(of("Kérjük, küldje el még egyszer a szállítás számláját"), Some("hu"));
+        assert_eq!(of("Vă rugăm să ne trimiteți încă o dată factura pentru această livrare"), Some("ro"));
+        assert_eq!(of("Lütfen bu teslimatın faturasını bize bir kez daha gönderin"), Some("tr"));
+        assert_eq!(of("Παρακαλούμε στείλτε μας ξανά το τιμολόγιο για αυτή την παράδοση"), Some("el"));
         assert_eq!(of("Rechnung 4711"), None);
         assert_eq!(of(""), None);
     }

@@ -12,27 +12,28 @@ use super::fields::Field;
 
 /// A list of phrases, read once.
 pub(super) struct Phrases {
-    list: LazyLock<Vec<&'static str>>,
+    /// By their first letter: most lines begin with none of them.
+    by_first: LazyLock<HashMap<char, Vec<&'static str>>>,
     /// Finds any of them in one pass, the longest where one begins with another.
     any: LazyLock<Option<Regex>>,
 }
 
 impl Phrases {
-    const fn new(list: fn() -> Vec<&'static str>, any: fn() -> Option<Regex>) -> Self {
-        Self { list: LazyLock::new(list), any: LazyLock::new(any) }
+    const fn new(by_first: fn() -> HashMap<char, Vec<&'static str>>, any: fn() -> Option<Regex>) -> Self {
+        Self { by_first: LazyLock::new(by_first), any: LazyLock::new(any) }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &'static str> {
-        self.list.iter().copied()
+    fn like(&self, text: &str) -> &[&'static str] {
+        text.chars().next().and_then(|first| self.by_first.get(&first)).map_or(&[], Vec::as_slice)
     }
 
     /// The longest phrase that the text begins with.
     pub(super) fn begins(&self, text: &str) -> Option<&'static str> {
-        self.iter().filter(|phrase| text.starts_with(phrase)).max_by_key(|phrase| phrase.len())
+        self.like(text).iter().copied().filter(|phrase| text.starts_with(phrase)).max_by_key(|phrase| phrase.len())
     }
 
     pub(super) fn has(&self, text: &str) -> bool {
-        self.iter().any(|phrase| phrase == text)
+        self.like(text).contains(&text)
     }
 
     /// Where they stand in the text.
@@ -50,6 +51,14 @@ fn parted(list: &'static str) -> Vec<&'static str> {
     list.split('|').filter(|phrase| !phrase.is_empty()).collect()
 }
 
+fn by_first(list: &'static str) -> HashMap<char, Vec<&'static str>> {
+    let mut phrases: HashMap<char, Vec<&'static str>> = HashMap::new();
+    for phrase in parted(list) {
+        phrases.entry(phrase.chars().next().unwrap_or_default()).or_default().push(phrase);
+    }
+    phrases
+}
+
 /// An expression for any phrase of a list.
 fn any(list: &'static str) -> Option<Regex> {
     let mut phrases = parted(list);
@@ -58,7 +67,7 @@ fn any(list: &'static str) -> Option<Regex> {
 }
 
 /// Verbs of "On … wrote:".
-pub(super) static WROTE: Phrases = Phrases::new(|| parted(WROTE_LIST), || any(WROTE_LIST));
+pub(super) static WROTE: Phrases = Phrases::new(|| by_first(WROTE_LIST), || any(WROTE_LIST));
 const WROTE_LIST: &str = "wrote|writes|schrieb|schrieb folgendes|geschrieben|a écrit|a ecrit|écrit|escribió|escribio|ha escrito|va escriure|\
          ha scritto|scritto|scrive|schreef|schreef het volgende|geschreven|escreveu|napisał|napisał(a)|napisał/a|napisala|\
          napisał(-a)|napisal|pisze|написал|написала|написал(а)|пишет|пише|написав|написала(в)|написа|skrev|skrev følgende|skriver|\
@@ -67,14 +76,14 @@ const WROTE_LIST: &str = "wrote|writes|schrieb|schrieb folgendes|geschrieben|a �
          rakstīja|parašė|rašė|đã viết|menulis|写道|寫道|のメール|님이 작성|작성|เขียนว่า|כתב|כתבה|كتب";
 
 /// Beginnings of "On … wrote:".
-pub(super) static OPENERS: Phrases = Phrases::new(|| parted(OPENERS_LIST), || any(OPENERS_LIST));
+pub(super) static OPENERS: Phrases = Phrases::new(|| by_first(OPENERS_LIST), || any(OPENERS_LIST));
 const OPENERS_LIST: &str = "on |am |vom |der |le |el |il |il giorno |op |em |no dia |a |w dniu |dnia |den |d. |på |kl. |pe |ma |ke |to |ti |la |su |\
          fre|man|tir|ons|tor|lør|søn|mån|tis|lör|sön|mon|tue|wed|thu|fri|sat|lun|mar|mer|jeu|ven|sam|dim|do.|mo.|di.|mi.|fr.|sa.|\
          so.|в |пн|вт|ср|чт|пт|сб|вс|нд|on: |vào |în |pe data |dne |dňa |po |út |st |čt |pá |so |ne |pon|śr|czw|pt.|sob|niedz|\
          στις |στις|dana |ponedjeljak|uto|sri|čet|pet|ned|pada |tarihinde |在 |於 |於|ב|בתאריך|في ";
 
 /// What stands between dashes above a quoted message.
-pub(super) static ORIGINAL: Phrases = Phrases::new(|| parted(ORIGINAL_LIST), || any(ORIGINAL_LIST));
+pub(super) static ORIGINAL: Phrases = Phrases::new(|| by_first(ORIGINAL_LIST), || any(ORIGINAL_LIST));
 const ORIGINAL_LIST: &str = "original message|original mail|original email|original e-mail|reply message|original appointment|mensaje original|\
          ursprüngliche nachricht|originalnachricht|original-nachricht|ursprüngliche mail|message d'origine|message d’origine|\
          message original|message initial|messaggio originale|messaggio iniziale|oorspronkelijk bericht|oorspronkelijke bericht|\
@@ -86,7 +95,7 @@ const ORIGINAL_LIST: &str = "original message|original mail|original email|origi
          原始郵件|元のメッセージ|元のメール|원본 메시지|원본 메일|הודעה מקורית|الرسالة الأصلية";
 
 /// What stands between dashes above a forwarded message, or alone on a line with a colon.
-pub(super) static FORWARDED: Phrases = Phrases::new(|| parted(FORWARDED_LIST), || any(FORWARDED_LIST));
+pub(super) static FORWARDED: Phrases = Phrases::new(|| by_first(FORWARDED_LIST), || any(FORWARDED_LIST));
 const FORWARDED_LIST: &str = "forwarded message|begin forwarded message|forwarded email|forwarded mail|start of forwarded message|\
          forwarded conversation|below is the forwarded message|weitergeleitete nachricht|anfang der weitergeleiteten nachricht|\
          anfang der weitergeleiteten e-mail|weitergeleitete e-mail|message transféré|message transmis|message réexpédié|\
@@ -115,7 +124,7 @@ const FORWARDED_LIST: &str = "forwarded message|begin forwarded message|forwarde
          رسالة معاد توجيهها|tin nhắn đã chuyển tiếp|pesan terusan|pesan yang diteruskan";
 
 /// Beginnings of a mobile or webmail program's signature line.
-pub(super) static SENT_FROM: Phrases = Phrases::new(|| parted(SENT_FROM_LIST), || any(SENT_FROM_LIST));
+pub(super) static SENT_FROM: Phrases = Phrases::new(|| by_first(SENT_FROM_LIST), || any(SENT_FROM_LIST));
 const SENT_FROM_LIST: &str = "sent from |sent via|sent with|get outlook for|sent using|virus-free.|von meinem|gesendet von|gesendet mit|\
          gesendet über|gesendet aus|diese nachricht wurde von|diese e-mail wurde von meinem|outlook für|outlook-app|\
          holen sie sich outlook|envoyé de mon|envoyé depuis|envoyé à partir|envoyé de |envoyé avec|envoyé par|télécharger outlook|\
@@ -131,7 +140,7 @@ const SENT_FROM_LIST: &str = "sent from |sent via|sent with|get outlook for|sent
          從我的 iphone|來自我的|iphoneから送信|androidから|私の iphone|나의 iphone에서";
 
 /// What people write above their name.
-pub(super) static SIGN_OFFS: Phrases = Phrases::new(|| parted(SIGN_OFFS_LIST), || any(SIGN_OFFS_LIST));
+pub(super) static SIGN_OFFS: Phrases = Phrases::new(|| by_first(SIGN_OFFS_LIST), || any(SIGN_OFFS_LIST));
 const SIGN_OFFS_LIST: &str = "best regards|kind regards|kindest regards|warm regards|warmest regards|many regards|with kind regards|with best regards|\
          with regards|regards|rgds|best wishes|with best wishes|sincerely|yours sincerely|yours faithfully|yours truly|\
          sincerely yours|respectfully|thanks and regards|thanks & regards|thank you and regards|thank you and best regards|\
@@ -156,7 +165,7 @@ const SIGN_OFFS_LIST: &str = "best regards|kind regards|kindest regards|warm reg
          此致|敬具|以上、よろしくお願いいたします。|감사합니다.";
 
 /// What tells that a paragraph below a mail is a notice about confidentiality, viruses or paper.
-pub(super) static DISCLAIMERS: Phrases = Phrases::new(|| parted(DISCLAIMERS_LIST), || any(DISCLAIMERS_LIST));
+pub(super) static DISCLAIMERS: Phrases = Phrases::new(|| by_first(DISCLAIMERS_LIST), || any(DISCLAIMERS_LIST));
 const DISCLAIMERS_LIST: &str = "intended recipient|intended only for|intended solely for|solely for the use of|for the sole use of|\
          this email and any|this e-mail and any|this message and any attach|this message contains confidential|\
          is confidential and|are confidential and|may contain confidential|contains confidential|confidentiality notice|\
@@ -183,7 +192,7 @@ const DISCLAIMERS_LIST: &str = "intended recipient|intended only for|intended so
          ez az üzenet|bizalmas információ|acest mesaj|informații confidențiale|bu e-posta|gizli bilgi|εμπιστευτικ|本邮件及其附件|本メールは|このメールには";
 
 /// What tells that a paragraph above a mail was put there by the recipient's mail system.
-pub(super) static BANNERS: Phrases = Phrases::new(|| parted(BANNERS_LIST), || any(BANNERS_LIST));
+pub(super) static BANNERS: Phrases = Phrases::new(|| by_first(BANNERS_LIST), || any(BANNERS_LIST));
 const BANNERS_LIST: &str = "external email|external mail|external e-mail|external sender|external message|[external]|[extern]|originated outside|\
          originated from outside|sent from outside|came from outside|from outside of the organi|from outside of your organi|\
          from outside the organi|from outside your organi|from an external source|from an external sender|\

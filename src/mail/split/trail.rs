@@ -1,5 +1,7 @@
 //! Which lines of a text are quoted: marked ones, and all below what introduces an earlier message.
 
+use std::ops::Range;
+
 use super::Portion;
 use super::fields::{Above, Block};
 use super::lines::{INTRODUCTION_MAX, Lines};
@@ -49,7 +51,7 @@ pub(super) fn find(lines: &Lines<'_>, portions: &mut [Portion]) {
     }
 }
 
-fn mark(portions: &mut [Portion], lines: std::ops::Range<usize>) {
+fn mark(portions: &mut [Portion], lines: Range<usize>) {
     if let Some(lines) = portions.get_mut(lines) {
         lines.fill(Portion::Quoted);
     }
@@ -166,10 +168,6 @@ fn is_attribution(line: &str, is_opened: bool, before_marks: bool) -> bool {
     is_opened && has_address && has_time(line) && ends_with_verb(plain)
 }
 
-fn ends_with_verb(line: &str) -> bool {
-    WROTE.iter().any(|verb| line.ends_with(verb)) && has_verb(line)
-}
-
 fn is_opener(line: &str) -> bool {
     OPENERS.begins(line).is_some()
         || line.starts_with(|c: char| c.is_ascii_digit() || c == '<')
@@ -191,7 +189,15 @@ fn has_time(line: &str) -> bool {
 
 /// Whether one of the verbs stands in it as a word.
 fn has_verb(line: &str) -> bool {
-    WROTE.find(line).any(|verb| {
+    verbs(line).next().is_some()
+}
+
+fn ends_with_verb(line: &str) -> bool {
+    verbs(line).any(|verb| verb.end == line.len())
+}
+
+fn verbs(line: &str) -> impl Iterator<Item = Range<usize>> {
+    WROTE.find(line).filter(|verb| {
         // Chinese, Japanese and Korean set no blanks between words.
         let is_joined = line[verb.clone()].starts_with(|c: char| c >= '\u{3000}');
         let before = line[..verb.start].chars().next_back();
