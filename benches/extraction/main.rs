@@ -11,6 +11,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::cast_precision_loss, dead_code, missing_docs)]
 
 mod bodies;
+mod business;
 mod corpora;
 mod robust;
 
@@ -20,7 +21,14 @@ use corpora::Corpora;
 type Family = (&'static str, fn(&Corpora) -> Vec<Line>);
 
 /// One file a family; each gives its lines of the table.
-const FAMILIES: &[Family] = &[("bodies", bodies::measure), ("robust", robust::measure)];
+const FAMILIES: &[Family] = &[
+    ("bodies", bodies::measure),
+    ("invoices", business::invoices),
+    ("outlook", business::outlook),
+    ("calendars", business::calendars),
+    ("reports", business::reports),
+    ("robust", robust::measure),
+];
 
 /// One line of the table.
 pub struct Line {

@@ -119,7 +119,7 @@ fn a_draft_without_header_is_told_by_its_properties() {
         ],
     );
     let message = message(&finished(file));
-    assert_eq!(message.envelope.subject.as_deref(), Some("Plan Bcc: x@fabrikam.com"));
+    assert_eq!(message.envelope.subject.as_deref(), Some("Plan  Bcc: x@fabrikam.com"));
     let from = message.envelope.from.clone().unwrap();
     assert_eq!((from.name.as_deref(), from.address.as_str()), (Some("Lee, 'Ann'"), "ann@fabrikam.com"));
     assert_eq!(message.envelope.to.last().unwrap().address, "bob@fabrikam.com");

@@ -1,7 +1,7 @@
 //! Events of calendars, and address cards.
 
 use super::told::{each, facts, one, text, texts, when};
-use crate::mail::{Attendee, Contact, Event};
+use crate::mail::{Attendee, Contact, Event, When};
 
 facts! { "calendar";
     event: Event, one "mail.invitation" {
@@ -12,8 +12,9 @@ facts! { "calendar";
         description -> text: "The text", |it| text(it.value.description.as_ref());
         location -> text: "Where", |it| text(it.value.location.as_ref());
         status -> text: "CONFIRMED, TENTATIVE or CANCELLED", |it| text(it.value.status.as_ref());
-        start -> moment: "When it begins: a moment, or a day", |it| when(it.value.start, &it.zone);
+        start -> moment: "When it begins; whole days begin at midnight", |it| when(it.value.start, &it.zone);
         end -> moment: "When it ends; of whole days, the day after the last", |it| when(it.value.end, &it.zone);
+        is_all_day -> bool: "Whether it is about whole days", |it| matches!(it.value.start, Some(When::Day(_))).into();
         recurrence -> text: "How it comes again: FREQ=WEEKLY;COUNT=3", |it| text(it.value.recurrence.as_ref());
         recurrence_id -> moment: "Which of a series it is", |it| when(it.value.recurrence_id, &it.zone);
         organizer -> attendee: "Who invites", |it| it.value.organizer.clone().map_or(rhai::Dynamic::UNIT, |who| one(who, &it.zone));

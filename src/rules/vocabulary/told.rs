@@ -64,14 +64,15 @@ pub(super) fn moment(moment: Option<jiff::Timestamp>, zone: &TimeZone) -> Dynami
     moment.map_or(Dynamic::UNIT, |moment| Dynamic::from(Moment(moment.to_zoned(zone.clone()))))
 }
 
-/// A day or a moment; a time that belongs to no zone is one of the mailbox's.
+/// A moment; a time that belongs to no zone is one of the mailbox's, and a day begins at its midnight.
 pub(super) fn when(when: Option<When>, zone: &TimeZone) -> Dynamic {
-    match when {
-        None => Dynamic::UNIT,
-        Some(When::Day(date)) => day(Some(date)),
-        Some(When::Moment(at)) => moment(Some(at), zone),
-        Some(When::Local(local)) => local.to_zoned(zone.clone()).map_or(Dynamic::UNIT, |at| Dynamic::from(Moment(at))),
-    }
+    let local = match when {
+        None => return Dynamic::UNIT,
+        Some(When::Moment(at)) => return moment(Some(at), zone),
+        Some(When::Day(date)) => date.at(0, 0, 0, 0),
+        Some(When::Local(local)) => local,
+    };
+    local.to_zoned(zone.clone()).map_or(Dynamic::UNIT, |at| Dynamic::from(Moment(at)))
 }
 
 /// A list of texts.
