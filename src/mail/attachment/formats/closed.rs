@@ -13,18 +13,13 @@ pub(super) struct Closed {
     types: &'static [&'static str],
 }
 
-pub(super) const PDF: Closed = Closed { files: "PDF files", magic: &[b"%PDF-"], endings: &["pdf"], types: &["application/pdf"] };
-pub(super) const ZIP: Closed = Closed {
-    files: "ZIP, Word and Excel files",
-    magic: &[b"PK\x03\x04"],
-    endings: &["zip", "docx", "xlsx", "xlsm", "xlsb", "ods"],
-    types: &[],
-};
+pub(super) const ZIP: Closed =
+    Closed { files: "ZIP files", magic: &[b"PK\x03\x04"], endings: &["zip"], types: &["application/zip"] };
 pub(super) const OLE: Closed = Closed {
-    files: "old Word and Excel files and Outlook messages (.msg)",
+    files: "old Word files and Outlook messages (.msg)",
     magic: &[b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"],
-    endings: &["doc", "xls", "msg"],
-    types: &[],
+    endings: &["doc", "msg"],
+    types: &["application/msword", "application/vnd.ms-outlook"],
 };
 pub(super) const PICTURE: Closed = Closed {
     files: "pictures",
@@ -35,7 +30,6 @@ pub(super) const PICTURE: Closed = Closed {
 pub(super) const TNEF: Closed =
     Closed { files: "winmail.dat files (TNEF)", magic: &[b"\x78\x9f\x3e\x22"], endings: &[], types: &[] };
 pub(super) const GZIP: Closed = Closed { files: "gzip files", magic: &[b"\x1f\x8b"], endings: &[], types: &[] };
-pub(super) const RTF: Closed = Closed { files: "RTF files", magic: &[b"{\\rtf"], endings: &[], types: &[] };
 pub(super) const SEVEN_ZIP: Closed = Closed { files: "7-Zip files", magic: &[b"7z\xbc\xaf\x27\x1c"], endings: &[], types: &[] };
 
 impl Format for Closed {
@@ -53,5 +47,18 @@ impl Format for Closed {
 
     fn read(&self, _: &File<'_>) -> Result<Reading, String> {
         Err(format!("{} are not read by this version", self.files))
+    }
+}
+
+/// Word and Excel files with a password: an OLE file with the encrypted one in it (MS-OFFCRYPTO).
+pub(super) struct Protected;
+
+impl Format for Protected {
+    fn is_content(&self, file: &File<'_>) -> bool {
+        file.is_ole_with("EncryptedPackage")
+    }
+
+    fn read(&self, _: &File<'_>) -> Result<Reading, String> {
+        Err("it is protected: a password is needed to read it".to_owned())
     }
 }
