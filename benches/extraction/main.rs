@@ -13,6 +13,7 @@
 mod bodies;
 mod business;
 mod corpora;
+mod pdf;
 mod robust;
 
 use corpora::Corpora;
@@ -27,6 +28,7 @@ const FAMILIES: &[Family] = &[
     ("outlook", business::outlook),
     ("calendars", business::calendars),
     ("reports", business::reports),
+    ("pdf", pdf::measure),
     ("robust", robust::measure),
 ];
 
