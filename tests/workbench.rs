@@ -203,6 +203,40 @@ async fn what_a_changed_rule_would_do_with_the_mail_of_last_month_is_known_befor
     assert_eq!(after, effects, "nothing is changed by looking");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_a_rule_parked_become_fixtures_in_which_nobody_is_named() {
+    let rule = "//! Totals are read.\nfn then(mail) {\n    let answer = ask(\"check\", #{ from: mail.from.address });\n    \
+                require(mail.text.value_after(\"Total\").to_money(), `no total for ${answer.name}`);\n    categorise(\"Read\");\n}\n";
+    let mut world = World::new(&[("10-totals.rhai", rule)]).await;
+    let mut options = ReceiverOptions::new("ERP", world.clock.clone());
+    let request = json!({ "from": "ana1@fabrikam.com" });
+    options.asks = vec![AskReply { path: "/check".into(), request, status: 200, reply: json!({ "name": "customer 7001234" }) }];
+    world.receiver = Receiver::start(options).await.unwrap();
+    let url = format!("{}/check", world.receiver.base_url());
+    let check = postroom::config::EndpointConfig { read_only: true, ..postroom::config::EndpointConfig::new(url) };
+    world.config.endpoints.insert("check".into(), check);
+    world.start().await;
+    world.deliver(&mail(1, "Customer 7001234", "Dear all,\r\ncustomer 7001234 writes to ana1@fabrikam.com\r\n"));
+    let lines = world.settled(1).await;
+    let config = configured(&world, "");
+    let arguments = ["record", "--mailbox", "invoices", "--parked-by", "10-totals", "--last", "5"];
+    let (code, files, told) = said(&postroom(&config, &arguments));
+    let again = said(&postroom(&config, &arguments));
+    world.stop().await;
+    assert_eq!((lines[0].status.as_str(), code), ("parked", 0), "{told}");
+    let file = Path::new(files.trim()).to_owned();
+    let (mail, expected) =
+        (std::fs::read_to_string(&file).unwrap(), std::fs::read_to_string(file.with_extension("expect.toml")).unwrap());
+    for original in ["7001234", "ana1", "Ana "] {
+        assert!(!mail.contains(original) && !expected.contains(original), "{original} is left:\n{mail}\n{expected}");
+    }
+    assert!(mail.contains("From: Ana <person1@") || mail.contains("person1@"), "{mail}");
+    let number = mail.lines().find_map(|line| line.strip_prefix("Subject: Customer ")).unwrap();
+    assert!(expected.contains(&format!("reason = \"no total for customer {number}\"")), "{expected}");
+    assert_eq!(said(&postroom(&config, &["test"])).0, 0, "it comes as it was recorded");
+    assert!(again.2.contains("is there already"), "{}", again.2);
+}
+
 /// A folder with the sample configuration and a mailbox of its own.
 fn sample() -> tempfile::TempDir {
     let place = tempfile::tempdir().unwrap();

@@ -2,8 +2,8 @@
 //!
 //! A run counts by itself and is added to the others when it has come to an end: one that stopped for an answer runs again from the top.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,6 +15,9 @@ use super::script::Script;
 thread_local! {
     /// Steps on each place in the run of this thread.
     static RUN: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
+    /// The script of the last step: where the text of its name lies, and its number. Names live as long as their rule set, and most
+    /// steps stay in one script.
+    static LAST: Cell<(*const u8, usize)> = const { Cell::new((std::ptr::null(), 0)) };
 }
 
 /// What is counted in the scripts of one rule set, and how often it was reached.
@@ -46,10 +49,34 @@ enum Taken {
     Rest { of: usize, other: usize },
 }
 
-/// What a step stands on: line, column, and whether it is a whole statement.
-type Spot = (usize, usize, bool);
-/// The places of a script.
-type Spots = HashMap<Spot, usize>;
+/// What a step stands on: line and column. Whether a call is a statement or the block's value is the optimizer's to say.
+type Spot = (usize, usize);
+
+/// The places of a script, by line; few enough on each to be looked through, for this is asked on every step.
+#[derive(Default)]
+struct Spots(Vec<Vec<(usize, usize)>>);
+
+impl Spots {
+    fn at(&self, (line, column): Spot) -> Option<usize> {
+        self.0.get(line)?.iter().find(|(there, _)| *there == column).map(|(_, place)| *place)
+    }
+
+    /// The place at a spot; a new one where there is none.
+    fn place(&mut self, spot: Spot, count: &mut usize) -> usize {
+        if let Some(place) = self.at(spot) {
+            return place;
+        }
+        let (line, column) = spot;
+        if self.0.len() <= line {
+            self.0.resize_with(line + 1, Vec::new);
+        }
+        *count += 1;
+        if let Some(line) = self.0.get_mut(line) {
+            line.push((column, *count - 1));
+        }
+        *count - 1
+    }
+}
 
 /// How far the cases reached into one script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,20 +106,30 @@ impl Coverage {
     /// Lets an engine count what it steps on in these scripts.
     #[allow(deprecated, reason = "marked so because it may change, not because it will go; Cargo.lock pins it")]
     pub(super) fn of(engine: &mut Engine, scripts: &[Script]) -> Arc<Self> {
-        let mut spots: HashMap<String, Spots> = HashMap::new();
+        let mut spots: Vec<(String, Spots)> = Vec::new();
         let mut count = 0;
         let scripts: Vec<Places> = scripts
             .iter()
             .map(|script| {
                 let (places, found) = places(&script.path, &script.text, &script.ast, &mut count);
-                spots.insert(script.path.clone(), found);
+                spots.push((script.path.clone(), found));
                 places
             })
             .collect();
         engine.register_debugger(
             |_, debugger| debugger,
-            move |_, _, node, source, position| {
-                let place = source.and_then(|source| spots.get(source)?.get(&spot(&node, position)?).copied());
+            move |_, _, _, source, position| {
+                let place = source.and_then(|source| {
+                    let (last, number) = LAST.get();
+                    let number = if last == source.as_ptr() {
+                        number
+                    } else {
+                        let number = spots.iter().position(|(path, _)| path == source)?;
+                        LAST.set((source.as_ptr(), number));
+                        number
+                    };
+                    spots.get(number)?.1.at(spot(position)?)
+                });
                 if let Some(place) = place {
                     RUN.with_borrow_mut(|run| {
                         if let Some(steps) = run.get_mut(place) {
@@ -112,6 +149,7 @@ impl Coverage {
             run.clear();
             run.resize(self.counts.len(), 0);
         });
+        LAST.set((std::ptr::null(), 0));
     }
 
     /// The run has come to its end, and counts.
@@ -146,9 +184,8 @@ impl Coverage {
     }
 }
 
-/// What a step on a node stands on.
-fn spot(node: &ASTNode, position: Position) -> Option<Spot> {
-    Some((position.line()?, position.position()?, matches!(node, ASTNode::Stmt(_))))
+fn spot(position: Position) -> Option<Spot> {
+    Some((position.line()?, position.position()?))
 }
 
 /// What the debugger will say when a statement is reached; `None` for what it never stops at.
@@ -156,14 +193,14 @@ fn spot_of(statement: &Stmt) -> Option<Spot> {
     match statement {
         Stmt::Noop(_) | Stmt::Block(_) | Stmt::Import(..) => None,
         Stmt::Expr(expression) => spot_of_expression(expression),
-        other => spot(&ASTNode::Stmt(other), other.position()),
+        other => spot(other.position()),
     }
 }
 
 fn spot_of_expression(expression: &Expr) -> Option<Spot> {
     match expression {
         Expr::Stmt(block) => block.statements().first().and_then(first_spot),
-        other => spot(&ASTNode::Expr(other), other.position()),
+        other => spot(other.position()),
     }
 }
 
@@ -176,13 +213,8 @@ fn first_spot(statement: &Stmt) -> Option<Spot> {
 }
 
 fn places(path: &str, text: &str, ast: &AST, count: &mut usize) -> (Places, Spots) {
-    let mut spots = Spots::new();
-    let mut place = |spot: Spot| {
-        *spots.entry(spot).or_insert_with(|| {
-            *count += 1;
-            *count - 1
-        })
-    };
+    let mut spots = Spots::default();
+    let mut place = |spot: Spot| spots.place(spot, count);
     let outside: Vec<Position> = ast.statements().iter().map(Stmt::position).collect();
     let (mut statements, mut branches) = (Vec::new(), Vec::new());
     ast.walk(&mut |nodes: &[ASTNode]| {

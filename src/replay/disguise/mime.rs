@@ -77,6 +77,8 @@ fn entity(raw: &[u8], disguise: &mut Disguise, depth: usize, out: &mut Vec<u8>) 
             for part in parts(body, &boundary) {
                 out.extend_from_slice(format!("--{boundary}\r\n").as_bytes());
                 entity(part, disguise, depth + 1, out);
+                // The line break before a boundary belongs to it (RFC 2046 §5.1.1).
+                out.extend_from_slice(b"\r\n");
             }
             out.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
         }
@@ -88,7 +90,7 @@ fn entity(raw: &[u8], disguise: &mut Disguise, depth: usize, out: &mut Vec<u8>) 
         }
         _ => {
             let replaced = "This attachment was replaced when the mail was recorded.";
-            out.extend_from_slice(format!("{}\r\n", BASE64.encode(replaced)).as_bytes());
+            out.extend_from_slice(BASE64.encode(replaced).as_bytes());
         }
     }
 }
@@ -198,7 +200,7 @@ fn parts<'b>(body: &'b [u8], boundary: &str) -> Vec<&'b [u8]> {
         if text.starts_with(delimiter.as_bytes()) {
             let rest = text.get(delimiter.len()..).unwrap_or_default();
             if rest.is_empty() || rest == b"--" {
-                parts.extend(begun.take().and_then(|from: usize| body.get(from..at)));
+                parts.extend(begun.take().and_then(|from: usize| body.get(from..at)).map(without_last_break));
                 if rest == b"--" {
                     return parts;
                 }
@@ -209,6 +211,10 @@ fn parts<'b>(body: &'b [u8], boundary: &str) -> Vec<&'b [u8]> {
     }
     parts.extend(begun.and_then(|from| body.get(from..)));
     parts
+}
+
+fn without_last_break(part: &[u8]) -> &[u8] {
+    part.strip_suffix(b"\r\n").or_else(|| part.strip_suffix(b"\n")).unwrap_or(part)
 }
 
 fn decoded(body: &[u8], encoding: &str) -> Vec<u8> {
@@ -253,12 +259,9 @@ fn read(bytes: &[u8], charset: &str) -> String {
     encoding.decode(bytes).0.into_owned()
 }
 
-/// A text in lines as mail has them.
+/// A text with line breaks as mail has them.
 fn lines(text: &str, out: &mut Vec<u8>) {
-    for line in text.lines() {
-        out.extend_from_slice(line.as_bytes());
-        out.extend_from_slice(b"\r\n");
-    }
+    out.extend_from_slice(text.replace("\r\n", "\n").replace('\n', "\r\n").as_bytes());
 }
 
 /// A header's value: words beyond ASCII as RFC 2047 has them, long values folded at blanks.

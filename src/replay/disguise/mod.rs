@@ -116,7 +116,9 @@ impl Disguise {
         let Some(name) = person.name.as_deref().map(str::trim).filter(|name| !name.is_empty() && !name.contains('@')) else {
             return;
         };
-        self.word(name, &format!("Person {number}"));
+        if !is_a_role(&name.to_lowercase()) {
+            self.word(name, &format!("Person {number}"));
+        }
         for part in name.split(|letter: char| !letter.is_alphanumeric()).filter(|part| part.chars().count() >= WORD_MIN) {
             if !is_a_role(&part.to_lowercase()) {
                 self.word(part, &format!("Person{number}"));
@@ -218,7 +220,7 @@ impl Disguise {
             let text = text.to_lowercase();
             for (word, new) in &self.words {
                 let stays = word == &new.to_lowercase() || news.iter().any(|new| new.contains(word.as_str()));
-                if !stays && text.contains(word.as_str()) {
+                if !stays && is_in(word, &text) {
                     left.insert(word.clone());
                 }
             }
@@ -226,6 +228,16 @@ impl Disguise {
         }
         left.into_iter().collect()
     }
+}
+
+/// Whether a word is in a text: a short one by itself, a long one within others too.
+fn is_in(word: &str, text: &str) -> bool {
+    let is_letter = |neighbour: Option<char>| neighbour.is_some_and(char::is_alphanumeric);
+    text.match_indices(word).any(|(at, _)| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let after = text.get(at + word.len()..).and_then(|after| after.chars().next());
+        word.chars().count() > WORD_MIN || !is_letter(before) && !is_letter(after)
+    })
 }
 
 /// Everything in a mail that people can read: headers, text, HTML, and what attachments say.

@@ -39,13 +39,13 @@ fn people_addresses_and_numbers_are_replaced_alike_everywhere_and_days_and_amoun
     let number = text.split_whitespace().nth(1).unwrap().to_owned();
     assert!(number != "4711223" && number.len() == 7 && number.bytes().all(|digit| digit.is_ascii_digit()), "{text}");
     assert!(text.contains(" of 02.11.2026 over 12345.67 EUR") && text.contains("Grüße, Person1 Person1, +"), "{text}");
-    assert!(text.ends_with("https://x.example/a\n") || text.contains("https://") && !text.contains("token"), "{text}");
+    assert!(text.contains("https://x.example/a") && !text.contains("token"), "{text}");
     for original in ["1234567", "3704 0044", "Maria", "garcia", "supplies"] {
         assert!(!text.to_lowercase().contains(&original.to_lowercase()), "{original} is in {text}");
     }
     let attachments = content.attachments();
     assert_eq!(attachments[0].name(), Some(format!("{number}.csv").as_str()));
-    assert_eq!(attachments[0].text(), Some(format!("number;name\n{number};Person1\n").as_str()));
+    assert_eq!(attachments[0].text(), Some(format!("number;name\r\n{number};Person1\r\n").as_str()));
     assert_eq!(attachments[1].bytes(), b"This attachment was replaced when the mail was recorded.");
     let headers: Vec<&str> = content.headers().iter().map(|header| header.name.as_str()).collect();
     assert!(headers.contains(&"Authentication-Results") && !headers.contains(&"X-Spam-Secret"), "{headers:?}");
