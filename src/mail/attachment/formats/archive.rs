@@ -1,6 +1,8 @@
 //! Archives: one level deep; an archive in an archive stays closed.
 
 use super::super::reading::{Bytes, FoundFile, Reading};
+use super::docx::Docx;
+use super::spreadsheet::Spreadsheet;
 use super::{File, Format};
 use crate::mail::archive::{self, ArchivedFile};
 
@@ -30,9 +32,10 @@ impl Format for Zip {
     }
 }
 
-/// Word and Excel files are ZIPs with a name of their own.
+/// Word and Excel files are ZIPs with a name of their own: a damaged one is no archive.
 fn is_office(file: &File<'_>) -> bool {
-    file.ending().is_some_and(|ending| super::closed::OFFICE.endings().contains(&ending.as_str()))
+    let office: [&dyn Format; 2] = [&Spreadsheet, &Docx];
+    file.ending().is_some_and(|ending| office.iter().any(|format| format.endings().contains(&ending.as_str())))
 }
 
 impl Format for Gzip {
