@@ -83,10 +83,11 @@ fn shown(outcome: &Outcome, rules: &RuleSet, columns: usize) -> String {
         action_details(action, columns, &mut text);
     }
     for write in &outcome.remember {
-        let _ = match &write.value {
-            Some(value) => writeln!(text, "\nremember {} = {value}", write.key),
-            None => writeln!(text, "\nforget {}", write.key),
+        let line = match &write.value {
+            Some(value) => format!("remember {} = {value}", write.key),
+            None => format!("forget {}", write.key),
         };
+        let _ = writeln!(text, "\n{}", wrapped(&line, columns, ""));
     }
     for note in &outcome.notes {
         let _ = writeln!(text, "\n{}", wrapped(&format!("note: {note}"), columns, ""));
