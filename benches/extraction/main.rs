@@ -12,6 +12,7 @@
 
 mod business;
 mod corpora;
+mod pdf;
 mod robust;
 
 use corpora::Corpora;
@@ -21,6 +22,7 @@ type Family = (&'static str, fn(&Corpora) -> Vec<Line>);
 
 /// One file a family; each gives its lines of the table.
 const FAMILIES: &[Family] = &[
+    ("pdf", pdf::measure),
     ("invoices", business::invoices),
     ("outlook", business::outlook),
     ("calendars", business::calendars),

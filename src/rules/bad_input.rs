@@ -19,7 +19,7 @@ fn check_finds_every_problem_of_every_file() {
             "fn then(mail) {\n    let pdf = mail.atachment(\"*.pdf\").layout;\n    post(\"epr\", #{});\n    ask(\"erp\", #{});\n    \
              move_to(\"/x\");\n    reply(\"recieved.html\", #{});\n    reply(\"received.html\", #{ nmber: 1 });\n    mail.text.find(\"(\");\n    \
              categoriz(\"x\");\n    park();\n    lookup(\"regions.csv\", \"zip\", 1);\n    create_event(#{});\n    mail.from.adress;\n    \
-             let a = mail.attachment(\"*\");\n    a.sheets;\n    reply(\"received.html\", #{ number: 1 }, #{ subjct: 1 });\n    print(\"x\");\n}",
+             let a = mail.attachment(\"*\");\n    a.sheetz;\n    reply(\"received.html\", #{ number: 1 }, #{ subjct: 1 });\n    print(\"x\");\n}",
         ),
         ("20-b.rhai", "fn when(mail) { true and false }\nfn then(mail) {}"),
         ("30-c.rhai", "flag();\nfn when(mail) { true }"),
@@ -43,7 +43,7 @@ fn check_finds_every_problem_of_every_file() {
         "10-a.rhai:11:27  R122  `regions.csv` has no column `zip`; there are: postcode, region",
         "10-a.rhai:12:5  R124  `create_event` is not in this version",
         "10-a.rhai:13:15  R112  `mail.from.adress` is not a word",
-        "10-a.rhai:15:7  R124  `a.sheets` is not in this version",
+        "10-a.rhai:15:7  R112  `a.sheetz` is not a word",
         "10-a.rhai:16:47  R209  `subjct` is not an option; there are: subject, cc, to_reply_to, attach, per_sender_per_day",
         "10-a.rhai:17:5  R110  there is no `print`",
         "20-b.rhai:1:22  R010",

@@ -10,7 +10,7 @@ pub(super) struct Gzip;
 
 impl Format for Zip {
     fn is_content(&self, file: &File<'_>) -> bool {
-        [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"].iter().any(|magic| file.bytes.starts_with(*magic)) && !is_office(file)
+        [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"].iter().any(|magic| file.bytes.starts_with(*magic))
     }
 
     fn endings(&self) -> &'static [&'static str] {
@@ -28,11 +28,6 @@ impl Format for Zip {
     fn read(&self, file: &File<'_>) -> Result<Reading, String> {
         Ok(reading(archive::unzip(file.bytes)?))
     }
-}
-
-/// Word and Excel files are ZIPs with a name of their own.
-fn is_office(file: &File<'_>) -> bool {
-    file.ending().is_some_and(|ending| super::closed::OFFICE.endings().contains(&ending.as_str()))
 }
 
 impl Format for Gzip {

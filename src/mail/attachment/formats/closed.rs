@@ -13,13 +13,11 @@ pub(super) struct Closed {
     types: &'static [&'static str],
 }
 
-pub(super) const OFFICE: Closed =
-    Closed { files: "Word and Excel files", magic: &[], endings: &["docx", "xlsx", "xlsm", "xlsb", "ods"], types: &[] };
 pub(super) const OLE: Closed = Closed {
-    files: "old Word and Excel files",
+    files: "old Word files",
     magic: &[b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"],
-    endings: &["doc", "xls"],
-    types: &[],
+    endings: &["doc"],
+    types: &["application/msword"],
 };
 pub(super) const PICTURE: Closed = Closed {
     files: "pictures",
@@ -27,7 +25,6 @@ pub(super) const PICTURE: Closed = Closed {
     endings: &[],
     types: &["image/"],
 };
-pub(super) const RTF: Closed = Closed { files: "RTF files", magic: &[b"{\\rtf"], endings: &[], types: &[] };
 pub(super) const SEVEN_ZIP: Closed = Closed { files: "7-Zip files", magic: &[b"7z\xbc\xaf\x27\x1c"], endings: &[], types: &[] };
 
 impl Format for Closed {
@@ -45,5 +42,18 @@ impl Format for Closed {
 
     fn read(&self, _: &File<'_>) -> Result<Reading, String> {
         Err(format!("{} are not read by this version", self.files))
+    }
+}
+
+/// Word and Excel files with a password: an OLE file with the encrypted one in it (MS-OFFCRYPTO).
+pub(super) struct Protected;
+
+impl Format for Protected {
+    fn is_content(&self, file: &File<'_>) -> bool {
+        file.is_ole_with("EncryptedPackage")
+    }
+
+    fn read(&self, _: &File<'_>) -> Result<Reading, String> {
+        Err("it is protected: a password is needed to read it".to_owned())
     }
 }

@@ -16,6 +16,12 @@ const SEPARATORS: [u8; 4] = *b",;\t|";
 pub(super) struct Csv;
 
 impl Format for Csv {
+    /// Many programs call what they export a spreadsheet.
+    fn is_content(&self, file: &File<'_>) -> bool {
+        let is_called_otherwise = file.ending().is_some_and(|ending| matches!(ending.as_str(), "xls" | "xlsx" | "ods"));
+        is_called_otherwise && !file.bytes.is_empty() && file.is_text() && !file.beginning().starts_with('<')
+    }
+
     fn endings(&self) -> &'static [&'static str] {
         &["csv", "tsv"]
     }

@@ -5,15 +5,20 @@ mod archive;
 mod calendar;
 mod closed;
 mod csv;
+mod docx;
 mod feedback;
 mod html;
-mod invoice_pdf;
 mod json;
 mod mail;
 mod outlook;
+mod pdf;
+mod rtf;
 mod sealed;
+mod spreadsheet;
 mod text;
 mod xml;
+
+use memchr::memmem;
 
 use super::reading::Reading;
 use crate::mail::decode;
@@ -49,7 +54,24 @@ impl File<'_> {
         if self.bytes.len() > READABLE_MAX {
             return Err(format!("it has {} bytes, more than {READABLE_MAX}: it is not read", self.bytes.len()));
         }
-        Ok(decode::text(self.bytes, self.charset))
+        // UTF-16 without its mark: every other byte of what Europe writes is empty.
+        let encoding = match self.bytes.get(..4) {
+            Some([0, _, 0, _]) => encoding_rs::UTF_16BE,
+            Some([_, 0, _, 0]) => encoding_rs::UTF_16LE,
+            _ => return Ok(decode::text(self.bytes, self.charset)),
+        };
+        Ok(encoding.decode(self.bytes).0.into_owned())
+    }
+
+    /// A ZIP archive in whose table of contents that name stands, or the beginning of one.
+    fn is_zip_with(&self, name: &[u8]) -> bool {
+        self.bytes.starts_with(b"PK\x03\x04") && memmem::find(self.bytes, name).is_some()
+    }
+
+    /// An OLE file (MS-CFB) with a stream of that name.
+    fn is_ole_with(&self, stream: &str) -> bool {
+        let name: Vec<u8> = stream.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect();
+        self.bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") && memmem::find(self.bytes, &name).is_some()
     }
 
     /// UTF-8 or UTF-16 with its mark, without control characters in its first kilobyte.
@@ -105,24 +127,27 @@ pub(super) trait Format: Sync {
 /// All formats. Of several that know a file by the same token, the first one reads it.
 const FORMATS: &[&dyn Format] = &[
     &mail::Mail,
-    &invoice_pdf::InvoicePdf,
-    &closed::OFFICE,
-    &archive::Zip,
-    &archive::Gzip,
+    &pdf::Pdf,
+    // Before Office's formats: what is attached to a message lies in it as it is.
     &outlook::Msg,
     &outlook::Tnef,
+    &closed::Protected,
+    &spreadsheet::Spreadsheet,
+    &docx::Docx,
+    &rtf::Rtf,
+    &archive::Zip,
+    &archive::Gzip,
     &closed::OLE,
     &closed::PICTURE,
-    &closed::RTF,
     &closed::SEVEN_ZIP,
-    &csv::Csv,
-    &json::Json,
     &html::Html,
     &xml::Xml,
     &calendar::Calendar,
     &calendar::Cards,
     &feedback::Feedback,
     &sealed::Sealed,
+    &csv::Csv,
+    &json::Json,
     &text::Text,
 ];
 
