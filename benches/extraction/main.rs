@@ -24,6 +24,7 @@ type Family = (&'static str, fn(&Corpora) -> Vec<Line>);
 /// One file a family; each gives its lines of the table.
 const FAMILIES: &[Family] = &[
     ("bodies", bodies::measure),
+    ("pdf", pdf::measure),
     ("invoices", business::invoices),
     ("outlook", business::outlook),
     ("calendars", business::calendars),

@@ -9,23 +9,22 @@ const FILES_MAX: usize = 100;
 /// Bytes that all of them may have once they are unpacked.
 const UNPACKED_MAX: usize = 40 * 1024 * 1024;
 
-/// The invoice embedded in a PDF; `None` where there is none, or where the PDF cannot be read at all.
+/// The invoice embedded in a PDF; `None` where there is none.
 ///
 /// # Errors
 /// There is one, but it cannot be read; the text says why.
-pub(super) fn invoice(bytes: &[u8]) -> Option<Result<Invoice, String>> {
-    embedded(bytes)?.iter().find_map(|file| invoice::read(file))
+pub(super) fn invoice(document: &Document) -> Option<Result<Invoice, String>> {
+    embedded(document).iter().find_map(|file| invoice::read(file))
 }
 
 /// The embedded files, in the order of the PDF's objects. A file that cannot be unpacked is left out.
-fn embedded(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let document = Document::load_mem(bytes).ok()?;
+fn embedded(document: &Document) -> Vec<Vec<u8>> {
     let mut left = UNPACKED_MAX;
     let specified = document.objects.values().filter_map(|object| object.as_dict().ok());
     // A file's dictionary may stand in the list itself.
     let nested =
         document.objects.values().filter_map(|object| object.as_array().ok()).flatten().filter_map(|it| it.as_dict().ok());
-    let files = specified.chain(nested).filter_map(|dictionary| stream(&document, dictionary)).take(FILES_MAX);
+    let files = specified.chain(nested).filter_map(|dictionary| stream(document, dictionary)).take(FILES_MAX);
     let mut found: Vec<Vec<u8>> = Vec::new();
     for file in files {
         let content = file.get_plain_content_with_limit(left).unwrap_or_default();
@@ -36,7 +35,7 @@ fn embedded(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
             found.push(content);
         }
     }
-    Some(found)
+    found
 }
 
 /// The stream of a file specification.

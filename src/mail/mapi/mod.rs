@@ -26,7 +26,7 @@ pub(super) const TNEF: &[u8] = b"\x78\x9f\x3e\x22";
 /// Cheap: whether a compound file has a message's stream of properties in its directory.
 pub(super) fn may_be_msg(bytes: &[u8]) -> bool {
     let name: Vec<u8> = msg::FIXED.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    bytes.starts_with(COMPOUND_FILE) && memchr::memmem::find(bytes, &name).is_some()
+    bytes.starts_with(COMPOUND_FILE) && memchr::memmem::find(bytes, &name).is_some() && !msg::is_another(bytes)
 }
 
 /// The item of a `.msg` file; `None` where the bytes are something else, such as an old Excel file.

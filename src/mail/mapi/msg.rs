@@ -27,6 +27,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Item>, String> {
     reader.item(Path::new("/"), 32, 0).map(Some)
 }
 
+/// Whether it is a whole compound file of another kind, which may hold a message.
+pub(super) fn is_another(bytes: &[u8]) -> bool {
+    CompoundFile::open(Cursor::new(bytes)).is_ok_and(|file| !file.is_stream(Path::new("/").join(FIXED)))
+}
+
 struct Reader<'f, 'b> {
     file: &'f mut Compound<'b>,
     left: usize,

@@ -1,8 +1,6 @@
 //! Archives: one level deep; an archive in an archive stays closed.
 
 use super::super::reading::{Bytes, FoundFile, Reading};
-use super::docx::Docx;
-use super::spreadsheet::Spreadsheet;
 use super::{File, Format};
 use crate::mail::archive::{self, ArchivedFile};
 
@@ -12,7 +10,7 @@ pub(super) struct Gzip;
 
 impl Format for Zip {
     fn is_content(&self, file: &File<'_>) -> bool {
-        [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"].iter().any(|magic| file.bytes.starts_with(*magic)) && !is_office(file)
+        [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"].iter().any(|magic| file.bytes.starts_with(*magic))
     }
 
     fn endings(&self) -> &'static [&'static str] {
@@ -30,12 +28,6 @@ impl Format for Zip {
     fn read(&self, file: &File<'_>) -> Result<Reading, String> {
         Ok(reading(archive::unzip(file.bytes)?))
     }
-}
-
-/// Word and Excel files are ZIPs with a name of their own: a damaged one is no archive.
-fn is_office(file: &File<'_>) -> bool {
-    let office: [&dyn Format; 2] = [&Spreadsheet, &Docx];
-    file.ending().is_some_and(|ending| office.iter().any(|format| format.endings().contains(&ending.as_str())))
 }
 
 impl Format for Gzip {

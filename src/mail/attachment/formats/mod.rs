@@ -127,26 +127,27 @@ pub(super) trait Format: Sync {
 /// All formats. Of several that know a file by the same token, the first one reads it.
 const FORMATS: &[&dyn Format] = &[
     &mail::Mail,
-    &outlook::Msg,
     &pdf::Pdf,
+    // Before Office's formats: what is attached to a message lies in it as it is.
+    &outlook::Msg,
+    &outlook::Tnef,
     &closed::Protected,
     &spreadsheet::Spreadsheet,
     &docx::Docx,
     &rtf::Rtf,
     &archive::Zip,
     &archive::Gzip,
-    &outlook::Tnef,
     &closed::OLE,
     &closed::PICTURE,
     &closed::SEVEN_ZIP,
     &html::Html,
-    &csv::Csv,
-    &json::Json,
     &xml::Xml,
     &calendar::Calendar,
     &calendar::Cards,
     &feedback::Feedback,
     &sealed::Sealed,
+    &csv::Csv,
+    &json::Json,
     &text::Text,
 ];
 

@@ -1,4 +1,4 @@
-//! PDF files: their text in columns as printed, and in the order of the file; the electronic invoice in them (Factur-X, ZUGFeRD).
+//! PDF files: their text in columns as printed, and in the order of the file.
 //!
 //! What the pages print is found out here; objects, filters, encryption, encodings and character maps are the library's.
 
@@ -39,12 +39,13 @@ impl Format for Pdf {
         let text = |of: fn(&[layout::Glyph]) -> String| read.pages.iter().map(|page| of(page)).collect::<Vec<_>>().join("\n");
         let (printed, ordered) = (text(layout::as_printed), text(layout::in_order));
         let problem = read.problem.or_else(|| unreadable(&ordered).map(str::to_owned));
-        let (invoice, damaged) = match pdf_files::invoice(file.bytes) {
-            Some(Ok(invoice)) => (Some(Box::new(invoice)), None),
-            Some(Err(why)) => (None, Some(why)),
-            None => (None, None),
-        };
-        Ok(Reading { layout: Some(printed), text: Some(ordered), invoice, problem: problem.or(damaged), ..Reading::default() })
+        let mut reading = Reading { layout: Some(printed), text: Some(ordered), problem, ..Reading::default() };
+        match pdf_files::invoice(&document) {
+            Some(Ok(invoice)) => reading.invoice = Some(Box::new(invoice)),
+            Some(Err(reason)) => reading.problem = Some(format!("the invoice in it cannot be read: {reason}")),
+            None => {}
+        }
+        Ok(reading)
     }
 }
 
