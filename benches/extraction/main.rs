@@ -11,6 +11,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::cast_precision_loss, dead_code, missing_docs)]
 
 mod corpora;
+mod office;
 mod pdf;
 mod robust;
 
@@ -20,7 +21,8 @@ use corpora::Corpora;
 type Family = (&'static str, fn(&Corpora) -> Vec<Line>);
 
 /// One file a family; each gives its lines of the table.
-const FAMILIES: &[Family] = &[("pdf", pdf::measure), ("robust", robust::measure)];
+const FAMILIES: &[Family] =
+    &[("pdf", pdf::measure), ("spreadsheets", office::spreadsheets), ("word", office::word), ("robust", robust::measure)];
 
 /// One line of the table.
 pub struct Line {
