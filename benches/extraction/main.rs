@@ -13,6 +13,7 @@
 mod bodies;
 mod business;
 mod corpora;
+mod office;
 mod pdf;
 mod robust;
 
@@ -25,11 +26,12 @@ type Family = (&'static str, fn(&Corpora) -> Vec<Line>);
 const FAMILIES: &[Family] = &[
     ("bodies", bodies::measure),
     ("pdf", pdf::measure),
+    ("spreadsheets", office::spreadsheets),
+    ("word", office::word),
     ("invoices", business::invoices),
     ("outlook", business::outlook),
     ("calendars", business::calendars),
     ("reports", business::reports),
-    ("pdf", pdf::measure),
     ("robust", robust::measure),
 ];
 

@@ -248,7 +248,8 @@ fn texts(content: &Content) -> Vec<String> {
     texts.extend(content.html().map(str::to_owned));
     for attachment in content.attachments() {
         texts.extend(attachment.name().map(str::to_owned));
-        texts.extend(attachment.text().map(str::to_owned));
+        texts.extend(attachment.text().ok().flatten().map(str::to_owned));
+        texts.extend(attachment.reading().ok().and_then(|reading| reading.layout.clone()));
     }
     texts
 }
