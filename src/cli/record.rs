@@ -140,13 +140,18 @@ fn written(
         Err(left) => return Ok(Err(left)),
     };
     let subject = crate::mail::Content::parse(mail.clone()).envelope().subject.unwrap_or_default();
-    let name = format!("{}-{}", slug(&subject), message.row.0);
+    // The same message under another disguise has another subject: it is known by its number.
+    let begin = format!("recorded-{}-", message.row.0);
+    let name = format!("{begin}{}", slug(&subject));
     let case = Case {
         name: format!("{name}.eml"),
         mail: dir.join(format!("{name}.eml")),
         expectation: dir.join(format!("{name}{}", crate::replay::EXPECTATION_SUFFIX)),
     };
-    anyhow::ensure!(!case.mail.exists(), "{} is there already; it is not written over", case.mail.display());
+    let there = std::fs::read_dir(dir).with_context(|| format!("{} cannot be searched", dir.display()))?;
+    if let Some(before) = there.flatten().find(|entry| entry.file_name().to_string_lossy().starts_with(&begin)) {
+        anyhow::bail!("message {} is there already, as {}; it is not written over", message.row.0, before.path().display());
+    }
     std::fs::write(&case.mail, mail).with_context(|| format!("{} cannot be written", case.mail.display()))?;
     let answers = told.into_iter().filter_map(|told| {
         let Question::Ask { endpoint, request } = told.question else { return None };

@@ -17,7 +17,9 @@ thread_local! {
     static RUN: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
     /// The script of the last step: where the text of its name lies, and its number. Names live as long as their rule set, and most
     /// steps stay in one script.
-    static LAST: Cell<(*const u8, usize)> = const { Cell::new((std::ptr::null(), 0)) };
+    static SCRIPT: Cell<(*const u8, usize)> = const { Cell::new((std::ptr::null(), 0)) };
+    /// The place of the last step on any.
+    static PLACE: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
 /// What is counted in the scripts of one rule set, and how often it was reached.
@@ -39,6 +41,16 @@ struct Fork {
     line: usize,
     name: &'static str,
     taken: Taken,
+}
+
+impl Fork {
+    /// The place whose count tells of this branch.
+    fn looked_at(&self) -> Option<usize> {
+        match self.taken {
+            Taken::At(_) => None,
+            Taken::Rest { of, .. } => Some(of),
+        }
+    }
 }
 
 /// How it is known that a branch was taken.
@@ -116,21 +128,24 @@ impl Coverage {
                 places
             })
             .collect();
+        let forks: Vec<usize> = scripts.iter().flat_map(|script| &script.branches).filter_map(Fork::looked_at).collect();
         engine.register_debugger(
             |_, debugger| debugger,
             move |_, _, _, source, position| {
                 let place = source.and_then(|source| {
-                    let (last, number) = LAST.get();
+                    let (last, number) = SCRIPT.get();
                     let number = if last == source.as_ptr() {
                         number
                     } else {
                         let number = spots.iter().position(|(path, _)| path == source)?;
-                        LAST.set((source.as_ptr(), number));
+                        SCRIPT.set((source.as_ptr(), number));
                         number
                     };
                     spots.get(number)?.1.at(spot(position)?)
                 });
-                if let Some(place) = place {
+                // A call is stepped on before and after its arguments: twice in a row is once. A condition that is looked at again is not.
+                let is_new = |place: usize| PLACE.replace(Some(place)) != Some(place) || forks.contains(&place);
+                if let Some(place) = place.filter(|place| is_new(*place)) {
                     RUN.with_borrow_mut(|run| {
                         if let Some(steps) = run.get_mut(place) {
                             *steps = steps.saturating_add(1);
@@ -149,7 +164,8 @@ impl Coverage {
             run.clear();
             run.resize(self.counts.len(), 0);
         });
-        LAST.set((std::ptr::null(), 0));
+        SCRIPT.set((std::ptr::null(), 0));
+        PLACE.set(None);
     }
 
     /// The run has come to its end, and counts.
