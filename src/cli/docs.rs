@@ -22,7 +22,7 @@ pub struct DocsArgs {
 }
 
 /// The families in the order in which a reader meets them, with their headings and what to know first.
-const FAMILIES: [(&str, &str, &str); 10] = [
+const FAMILIES: [(&str, &str, &str); 14] = [
     (
         "envelope",
         "The envelope",
@@ -41,6 +41,14 @@ const FAMILIES: [(&str, &str, &str); 10] = [
         "Reading values out of texts",
         "Asked of `()`, each of these gives `()` (or false), so that one `require` at the end says what was missing.",
     ),
+    (
+        "finders",
+        "Finding what a text names",
+        "Each gives all that a text names of a kind, checked by its check digits where it has any.",
+    ),
+    ("invoice", "Electronic invoices", "What a UBL, CII, ZUGFeRD, Factur-X or FatturaPA invoice says, be it a file or within a PDF."),
+    ("calendar", "Invitations and cards", "Events of calendars, and people of address cards."),
+    ("report", "Reports about mail", "What other mail systems report: DMARC, TLS, complaints."),
     ("dates", "Days and times", "Days and times are those of the mailbox's time zone, and now is when the message is decided."),
     (
         "actions",

@@ -135,7 +135,8 @@ mod tests {
             let (journal, clock, row, id) = desk(&dir).await;
             let unknown = Event::OutcomeUnknown { after_ms: 60_000, reason: "reset".into() };
             record(&journal, row, &id, &[started(), unknown]).await;
-            let (watch, _) = (JumpWatch::new(&clock), clock.jump(by_ms));
+            let watch = JumpWatch::new(&clock);
+            clock.jump(by_ms);
             let again = Event::StillUnclear { after_ms: 30_000, reason: "not found".into() };
             record(&journal, row, &id, &[again]).await;
             journal.clock_jumped(watch.jumped().unwrap()).await.unwrap();
