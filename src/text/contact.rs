@@ -45,7 +45,7 @@ fn email_at(text: &str, at: usize) -> Option<String> {
 /// The web addresses of a text (`https://…`, `www.…`), each once, in order, without the punctuation behind them.
 pub fn urls(text: &str) -> Vec<String> {
     static LINK: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r#"(?i)\b(?:https?://|www\.)[^\s<>"\x00-\x1f\\^`{}|]+"#).ok());
+        LazyLock::new(|| Regex::new(r#"(?i)(?-u:\b)(?:https?://|www\.)[^\s<>"\x00-\x1f\\^`{}|]+"#).ok());
     let Some(link) = LINK.as_ref() else { return Vec::new() };
     once(link.find_iter(text).map(|found| without_punctuation(found.as_str()).to_owned()).filter(|found| found.len() > 8))
 }
@@ -68,8 +68,9 @@ fn without_punctuation(link: &str) -> &str {
 /// The phone numbers of a text, each once, in order: international ones (`+49 30 901820`, `0049 …`) as `+4930901820`, and
 /// national ones behind a word such as `Tel.`, `Phone`, `Mobil`, `Fax` as their digits.
 pub fn phones(text: &str) -> Vec<String> {
-    static NUMBER: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"(?:\+|\b00|\(\+|\b0|\b[1-9]|\()[0-9(](?:[ \u{a0}\u{202f}().\-/–]{0,3}[0-9]){5,17}").ok());
+    static NUMBER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?:\+|(?-u:\b)00|\(\+|(?-u:\b)0|(?-u:\b)[1-9]|\()[0-9(](?:[ \u{a0}\u{202f}().\-/–]{0,3}[0-9]){5,17}").ok()
+    });
     let Some(number) = NUMBER.as_ref() else { return Vec::new() };
     once(number.find_iter(text).filter_map(|found| phone(text, found)))
 }
@@ -104,7 +105,7 @@ fn phone(text: &str, found: regex::Match<'_>) -> Option<String> {
 fn is_labelled(before: &str) -> bool {
     static LABEL: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(
-            r"(?ix)(?:\b(?:tel|telefon|telefono|teléfono|telefone|téléphone|telephone|tél|tlf|tfn|phone|ph|call|mobile|mobil|mob|movil|móvil|móviles
+            r"(?ix)(?:(?-u:\b)(?:tel|telefon|telefono|teléfono|telefone|téléphone|telephone|tél|tlf|tfn|phone|ph|call|mobile|mobil|mob|movil|móvil|móviles
             |cell|cellulare|cellular|handy|fax|telefax|telefoon|puhelin|puh|gsm|komórka|kom|portable|hotline|infolinia|direct|office|durchwahl
             |celular|whatsapp|теле?фон|тел|моб|факс|τηλ|tlfnr|τηλέφωνο)(?:\s?(?:no|nr|number|nummer))?|☎|📞|电话|手机|電話)[\s.:)\]-]*(?:\(?[a-z]{0,8}\)?)[\s.:-]*$",
         )

@@ -32,8 +32,8 @@ pub struct Tracking {
 static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"(?ix)
-        track(ing)?\s*(&|and|\+|-)?\s*trac(e|ing)[\s-]*(number|no|nr|code|id)? | track(ing)?[\s-]*(number|no\b|nr\b|id\b|code|\#|ref\w*)?
-        | (consignment|shipment|parcel|package|waybill|air\s?waybill|awb|delivery|barcode)\s*(number|no\b\.?|nr\b\.?|id\b|code|reference)
+        track(ing)?\s*(&|and|\+|-)?\s*trac(e|ing)[\s-]*(number|no|nr|code|id)? | track(ing)?[\s-]*(number|no(?-u:\b)|nr(?-u:\b)|id(?-u:\b)|code|\#|ref\w*)?
+        | (consignment|shipment|parcel|package|waybill|air\s?waybill|awb|delivery|barcode)\s*(number|no(?-u:\b)\.?|nr(?-u:\b)\.?|id(?-u:\b)|code|reference)
         | waybill | sendungs?[\s-]*(nummer|nr|id|code|verfolgung\w*) | paket[\s-]*(nummer|nr|schein\w*|code)
         | auftrags?verfolgung\w* | identcode | leitcode
         | (num[ée]ro|n[°º.]|no\.?)\s*(de\s+|du\s+|d['’])?(suivi|colis|exp[ée]dition|envoi|bordereau) | suivi\s*(n[°º])?
