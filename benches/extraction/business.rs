@@ -176,8 +176,8 @@ fn collect(file: &Attachment, into: &mut Vec<Vec<u8>>) {
 /// Line ends of texts were changed where the files lie; an object's own mark of 16 bytes stands before some.
 fn same_file(one: &[u8], other: &[u8]) -> bool {
     let unix = |bytes: &[u8]| bytes.iter().copied().filter(|byte| *byte != b'\r').collect::<Vec<u8>>();
-    let (one, other) = (unix(one), unix(other));
-    one == other || other.get(16..).is_some_and(|rest| unix(rest) == one)
+    let is_same = |expected: &[u8]| unix(one) == unix(expected);
+    is_same(other) || other.get(16..).is_some_and(is_same)
 }
 
 pub fn calendars(corpora: &Corpora) -> Vec<Line> {

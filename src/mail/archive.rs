@@ -59,7 +59,7 @@ fn unzip_within(bytes: &[u8], mut left: usize) -> Result<Vec<ArchivedFile>, Stri
     Ok(files)
 }
 
-/// The file in a gzip, named as its header says, else as the gzip without its ending.
+/// The file in a gzip, named as the gzip is without its ending, else as its header says.
 ///
 /// # Errors
 /// It holds too much, in words.
@@ -67,7 +67,7 @@ pub(super) fn gunzip(bytes: &[u8], name: Option<&str>) -> Result<ArchivedFile, S
     let decoder = MultiGzDecoder::new(bytes);
     let stated = decoder.header().and_then(|header| header.filename()).map(|name| String::from_utf8_lossy(name).into_owned());
     let without_ending = name.and_then(|name| name.rsplit_once('.')).map(|(name, _)| name);
-    let name = stated.as_deref().and_then(harmless).or_else(|| without_ending.and_then(harmless));
+    let name = without_ending.and_then(harmless).or_else(|| stated.as_deref().and_then(harmless));
     Ok(ArchivedFile { name, content: unpacked(decoder, &mut UNPACKED_MAX.clone())? })
 }
 
