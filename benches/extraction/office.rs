@@ -107,5 +107,5 @@ fn read_twice(files: &[PathBuf]) -> Vec<Value> {
             return Vec::new();
         }
     };
-    String::from_utf8_lossy(&read.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    String::from_utf8_lossy(&read.stdout).lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }

@@ -68,10 +68,15 @@ impl File<'_> {
         self.bytes.starts_with(b"PK\x03\x04") && memmem::find(self.bytes, name).is_some()
     }
 
-    /// An OLE file (MS-CFB) with a stream of that name.
+    /// An OLE file (MS-CFB).
+    fn is_ole(&self) -> bool {
+        self.bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+    }
+
+    /// An OLE file with a stream of that name.
     fn is_ole_with(&self, stream: &str) -> bool {
         let name: Vec<u8> = stream.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect();
-        self.bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") && memmem::find(self.bytes, &name).is_some()
+        self.is_ole() && memmem::find(self.bytes, &name).is_some()
     }
 
     /// UTF-8 or UTF-16 with its mark, without control characters in its first kilobyte.
@@ -205,6 +210,10 @@ mod tests {
     #[test]
     fn a_spreadsheet_gives_cells_with_their_types_and_rows_by_their_columns() {
         let bytes = zip(&[
+            (
+                "_rels/.rels",
+                r#"<Relationships><Relationship Id="r1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>"#,
+            ),
             (
                 "xl/workbook.xml",
                 r#"<workbook xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="Orders" sheetId="1" r:id="r1"/></sheets></workbook>"#,

@@ -89,6 +89,7 @@ fn text(rtf: &[u8]) -> String {
         rest = after;
         match byte {
             b'{' if page.outer.len() < GROUPS_MAX => page.outer.push(page.group),
+            b'{' => {}
             b'}' => page.group = page.outer.pop().unwrap_or(page.group),
             b'\\' => rest = page.control(rest),
             b'\r' | b'\n' => {}

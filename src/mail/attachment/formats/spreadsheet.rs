@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::str::FromStr;
 
-use calamine::{ExcelDateTime, Range, Reader};
+use calamine::{ExcelDateTime, Ods, Range, Reader, Sheets, Xls, Xlsb, Xlsx};
 use jiff::civil::{Date, DateTime};
 use rust_decimal::Decimal;
 
@@ -31,11 +31,7 @@ impl Format for Spreadsheet {
     }
 
     fn read(&self, file: &File<'_>) -> Result<Reading, String> {
-        let unopened = |error: calamine::Error| match error {
-            calamine::Error::Msg(_) => "it is called a spreadsheet, but is none".to_owned(),
-            error => format!("it is a damaged spreadsheet, or one of a kind that is not read: {error}"),
-        };
-        let mut book = calamine::open_workbook_auto_from_rs(Cursor::new(file.bytes)).map_err(unopened)?;
+        let mut book = open(file)?;
         let mut reading = Reading::default();
         let mut left = CELLS_MAX;
         for name in book.sheet_names().into_iter().take(SHEETS_MAX) {
@@ -54,6 +50,22 @@ impl Format for Spreadsheet {
         }
         reading.text = Some(text(&reading.sheets));
         Ok(reading)
+    }
+}
+
+fn open<'f>(file: &File<'f>) -> Result<Sheets<Cursor<&'f [u8]>>, String> {
+    let damaged = |error: &dyn std::fmt::Display| format!("it is a damaged spreadsheet, or of a kind that is not read: {error}");
+    let bytes = Cursor::new(file.bytes);
+    if file.is_zip_with(b"xl/workbook.bin") {
+        Xlsb::new(bytes).map(Sheets::Xlsb).map_err(|error| damaged(&error))
+    } else if file.is_zip_with(b"opendocument.spreadsheet") {
+        Ods::new(bytes).map(Sheets::Ods).map_err(|error| damaged(&error))
+    } else if file.is_zip_with(b"") {
+        Xlsx::new(bytes).map(Sheets::Xlsx).map_err(|error| damaged(&error))
+    } else if file.is_ole() {
+        Xls::new(bytes).map(Sheets::Xls).map_err(|error| damaged(&error))
+    } else {
+        Err("it is called a spreadsheet, but is none".to_owned())
     }
 }
 
