@@ -12,6 +12,7 @@
 
 mod business;
 mod corpora;
+mod office;
 mod pdf;
 mod robust;
 
@@ -23,6 +24,8 @@ type Family = (&'static str, fn(&Corpora) -> Vec<Line>);
 /// One file a family; each gives its lines of the table.
 const FAMILIES: &[Family] = &[
     ("pdf", pdf::measure),
+    ("spreadsheets", office::spreadsheets),
+    ("word", office::word),
     ("invoices", business::invoices),
     ("outlook", business::outlook),
     ("calendars", business::calendars),

@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn formats_that_are_not_read_and_damage_are_said_in_words() {
         let pdf = attached("Content-Type: application/pdf; name=a.pdf\r\n\r\n%PDF-1.4 x");
-        assert_eq!(pdf.attachments()[0].problem().unwrap().as_deref(), Some("PDF files are not read by this version"));
+        assert_eq!(pdf.attachments()[0].problem().unwrap().as_deref(), Some("it is a damaged PDF: couldn't parse input"));
         assert_eq!(pdf.attachments()[0].text(), Ok(None));
         let cut = attached(
             "Content-Type: text/csv; name=a.csv\r\nContent-Disposition: attachment\r\nContent-Transfer-Encoding: base64\r\n\r\nQTtCCjE7M",

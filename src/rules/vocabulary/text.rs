@@ -8,7 +8,7 @@ use super::content::texts_of;
 use super::register::{Absent, of_text, text, texts};
 use crate::rules::codes;
 use crate::rules::stop::{Word, fault};
-use crate::rules::values::{Day, text_or_absent};
+use crate::rules::values::{Day, Moment, text_or_absent};
 use crate::text;
 
 /// The family's words.
@@ -155,12 +155,18 @@ fn register_numbers(engine: &mut Engine) {
     });
     for name in ["to_money", "to_number"] {
         engine.register_fn(name, |number: i64| Decimal::from(number)).register_fn(name, |number: Decimal| number);
+        // A cell of a spreadsheet is a number already: a rule reads both kinds of files.
+        engine.register_fn(name, |number: i64, _: ImmutableString| Decimal::from(number));
+        engine.register_fn(name, |number: Decimal, _: ImmutableString| number);
     }
 }
 
 fn register_dates(engine: &mut Engine) {
     of_text(engine, "to_date", &[text()], &Absent::Nothing, |context, it, given| day(context, text::to_date(it, &given.text(0))));
     of_text(engine, "to_date", &[], &Absent::Nothing, |context, it, _| day(context, text::to_date_guess(it)));
+    engine.register_fn("to_date", |day: Day| day).register_fn("to_date", |day: Day, _: ImmutableString| day);
+    engine.register_fn("to_date", |moment: Moment| Day(moment.0.date()));
+    engine.register_fn("to_date", |moment: Moment, _: ImmutableString| Day(moment.0.date()));
 }
 
 fn value_after(it: &str, labels: &[ImmutableString]) -> Dynamic {

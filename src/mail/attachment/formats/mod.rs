@@ -181,7 +181,93 @@ pub(super) fn read(file: &File<'_>) -> Reading {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Write;
+
     use super::*;
+    use crate::mail::Data;
+
+    /// A ZIP file of these files.
+    fn zip(files: &[(&str, &str)]) -> Vec<u8> {
+        let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for (name, text) in files {
+            archive.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+            archive.write_all(text.as_bytes()).unwrap();
+        }
+        archive.finish().unwrap().into_inner()
+    }
+
+    fn reading(name: &str, bytes: &[u8]) -> Reading {
+        read(&File { bytes, name: Some(name), content_type: "application/octet-stream", charset: None, depth: 0 })
+    }
+
+    #[test]
+    fn a_spreadsheet_gives_cells_with_their_types_and_rows_by_their_columns() {
+        let bytes = zip(&[
+            (
+                "xl/workbook.xml",
+                r#"<workbook xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="Orders" sheetId="1" r:id="r1"/></sheets></workbook>"#,
+            ),
+            (
+                "xl/_rels/workbook.xml.rels",
+                r#"<Relationships><Relationship Id="r1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>"#,
+            ),
+            ("xl/styles.xml", r#"<styleSheet><cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>"#),
+            (
+                "xl/worksheets/sheet1.xml",
+                r#"<worksheet><sheetData><row r="3"><c r="B3" t="inlineStr"><is><t>Article</t></is></c><c r="C3" t="inlineStr"><is><t>Qty</t></is></c><c r="D3" t="inlineStr"><is><t>Ship</t></is></c></row><row r="5"><c r="B5" t="inlineStr"><is><t>0815</t></is></c><c r="C5"><v>0.30000000000000004</v></c><c r="D5" s="1"><v>46350</v></c></row><row r="9000"><c r="A9000"/></row></sheetData></worksheet>"#,
+            ),
+        ]);
+        let reading = reading("orders.csv", &bytes);
+        assert_eq!(reading.problem, None);
+        assert_eq!(reading.sheets[0].name.as_deref(), Some("Orders"));
+        let rows = reading.rows().unwrap();
+        assert_eq!(rows.headers, ["column 1", "Article", "Qty", "Ship"]);
+        let day = Data::Day(jiff::civil::date(2026, 11, 24));
+        assert_eq!(rows.rows, [[Data::Nothing, Data::text("0815"), Data::Number("0.3".parse().unwrap()), day]]);
+        assert_eq!(reading.text.as_deref(), Some("\tArticle\tQty\tShip\n\n\t0815\t0.3\t2026-11-24\n"));
+    }
+
+    #[test]
+    fn a_word_file_gives_headers_tables_and_notes_once() {
+        let bytes = zip(&[
+            (
+                "word/document.xml",
+                "<w:document><w:body><w:p><w:r><w:t>Order </w:t></w:r><w:r><w:t>A&amp;B &#8364;</w:t></w:r></w:p>\
+                 <w:tbl><w:tr><w:tc><w:p><w:r><w:t>Qty</w:t></w:r></w:p></w:tc><w:tc><w:p><w:r><w:t>two</w:t></w:r></w:p>\
+                 <w:p><w:r><w:t>lines</w:t></w:r></w:p></w:tc></w:tr></w:tbl><mc:AlternateContent><mc:Choice><w:p><w:r><w:t>box</w:t></w:r></w:p>\
+                 </mc:Choice><mc:Fallback><w:p><w:r><w:t>box</w:t></w:r></w:p></mc:Fallback></mc:AlternateContent></w:body></w:document>",
+            ),
+            ("word/header1.xml", "<w:hdr><w:p><w:r><w:t>Contoso</w:t></w:r></w:p></w:hdr>"),
+            ("word/footnotes.xml", "<w:footnotes><w:p><w:r><w:t>net</w:t></w:r></w:p></w:footnotes>"),
+        ]);
+        let reading = reading("order.docx", &bytes);
+        assert_eq!(reading.text.as_deref(), Some("Contoso\nOrder A&B €\nQty\ttwo lines\nbox\nnet\n"));
+        assert_eq!(reading.problem, None);
+    }
+
+    #[test]
+    fn what_is_called_a_spreadsheet_and_is_text_is_read_as_what_it_is() {
+        let sheets =
+            |name: &str, bytes: &[u8]| reading(name, bytes).sheets.iter().map(|sheet| sheet.cells.len()).collect::<Vec<_>>();
+        assert_eq!(sheets("export.xls", b"Article;Qty\r\n0815;2\r\n"), [2]);
+        let utf_16: Vec<u8> = "a;b\n1;2\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(sheets("export.csv", &utf_16), [2]);
+        assert_eq!(
+            reading("page.xls", b"<html><table><tr><td>1<td>2</table></html>").text.as_deref().map(str::trim),
+            Some("1\t2")
+        );
+        assert_eq!(reading("a.xlsx", b"\0\x01").problem.as_deref(), Some("it is called a spreadsheet, but is none"));
+        assert!(reading("a.docx", b"\0\x01").problem.unwrap().starts_with("it is a damaged Word file: "));
+    }
+
+    #[test]
+    fn a_password_is_said_to_be_needed() {
+        let name: Vec<u8> = "EncryptedPackage\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let bytes = [b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".as_slice(), &name].concat();
+        assert_eq!(reading("a.xlsx", &bytes).problem.as_deref(), Some("it is protected: a password is needed to read it"));
+    }
 
     fn problem(content_type: &str, name: Option<&str>, bytes: &[u8]) -> Option<String> {
         read(&File { bytes, name, content_type, charset: None, depth: 0 }).problem

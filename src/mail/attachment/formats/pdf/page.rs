@@ -38,6 +38,7 @@ impl Matrix {
     }
 
     /// First this, then `other`.
+    #[allow(clippy::many_single_char_names, reason = "the specification's names")]
     fn then(self, other: Self) -> Self {
         let ([a, b, c, d, e, f], [oa, ob, oc, od, oe, of]) = (self.0, other.0);
         Self([a * oa + b * oc, a * ob + b * od, c * oa + d * oc, c * ob + d * od, e * oa + f * oc + oe, e * ob + f * od + of])
@@ -210,6 +211,7 @@ impl<'d> Press<'d> {
         Some(Rc::clone(self.fonts.entry(std::ptr::from_ref(font)).or_insert_with(|| Rc::new(Font::new(document, font)))))
     }
 
+    #[allow(clippy::many_single_char_names, reason = "the specification's names")]
     fn show(&mut self, text: &mut Text<'d>, shown: Option<&Object>) {
         let (Some(Ok(bytes)), Some(font)) = (shown.map(Object::as_str), text.state.font.clone()) else { return };
         for (shown, is_blank) in font.show(bytes) {
