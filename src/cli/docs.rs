@@ -46,7 +46,11 @@ const FAMILIES: [(&str, &str, &str); 14] = [
         "Finding what a text names",
         "Each gives all that a text names of a kind, checked by its check digits where it has any.",
     ),
-    ("invoice", "Electronic invoices", "What a UBL, CII, ZUGFeRD, Factur-X or FatturaPA invoice says, be it a file or within a PDF."),
+    (
+        "invoice",
+        "Electronic invoices",
+        "What a UBL, CII, ZUGFeRD, Factur-X or FatturaPA invoice says, be it a file or within a PDF.",
+    ),
     ("calendar", "Invitations and cards", "Events of calendars, and people of address cards."),
     ("report", "Reports about mail", "What other mail systems report: DMARC, TLS, complaints."),
     ("dates", "Days and times", "Days and times are those of the mailbox's time zone, and now is when the message is decided."),

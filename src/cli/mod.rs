@@ -1,20 +1,20 @@
 //! The commands, one file each. Data goes to standard output, everything else to standard error.
 
-mod backfill;
 mod ask;
+mod backfill;
 mod check;
 mod colours;
 mod demo;
-mod drop;
 mod docs;
+mod drop;
 mod explain;
-mod new;
 mod impact;
+mod new;
 mod parked;
 mod parse_child;
 mod plan;
-mod progress;
 mod problems;
+mod progress;
 mod record;
 mod replay;
 mod rules;

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::settings::served_mailbox;
 use super::rules::{Remarks, gate, load_set, shadow_of};
+use super::settings::served_mailbox;
 use super::{Configuration, Given, Reload, fixtures_dir, surroundings};
 use crate::clock::from_ms;
 use crate::config::{Config, MailboxConfig, Reload as ReloadSetting, Start};
@@ -168,7 +168,12 @@ impl Mailboxes {
     }
 
     /// Rules in the shadow need not hold any case: they are there to be tried.
-    async fn shadow_watch(&self, beside: &RulesWatch, mailbox: &MailboxConfig, live: LiveRules) -> Result<RulesWatch, JournalError> {
+    async fn shadow_watch(
+        &self,
+        beside: &RulesWatch,
+        mailbox: &MailboxConfig,
+        live: LiveRules,
+    ) -> Result<RulesWatch, JournalError> {
         let set = live.current();
         self.journal.keep_rule_set(set.hash(), &kept_files(&set)).await?;
         let dir = mailbox.shadow.clone().unwrap_or_default();

@@ -53,9 +53,9 @@ pub use html::Link;
 pub use invoice::{Charge, Invoice, InvoiceKind, InvoiceLine, Party, Tax};
 pub use mapi::outlook_message;
 pub use message::{Message, NeedsContent};
-pub use split::Portion;
-pub use report::{Complaint, DmarcRecord, DmarcReport, Report, TlsFailure, TlsPolicy, TlsReport};
 pub use parse::headers as header_fields;
+pub use report::{Complaint, DmarcRecord, DmarcReport, Report, TlsFailure, TlsPolicy, TlsReport};
+pub use split::Portion;
 pub use table::{Table, TableSearch};
 
 /// Bytes of a raw message; of a larger one only the header is read.
