@@ -311,8 +311,8 @@ fn backlog() {
 fn show(unit: &str, values: &[f64]) {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share) as usize];
-    println!("| {unit} | p50 {:.0} | p95 {:.0} | p99 {:.0} | most {:.0} |", at(0.5), at(0.95), at(0.99), at(1.0));
+    let at = |percent: usize| sorted[(sorted.len() - 1) * percent / 100];
+    println!("| {unit} | p50 {:.0} | p95 {:.0} | p99 {:.0} | most {:.0} |", at(50), at(95), at(99), at(100));
 }
 
 fn mail(number: usize, address: &str) -> String {

@@ -226,10 +226,11 @@ async fn an_answer_that_is_none_parks_the_message_and_a_parser_that_cannot_be_st
     let children = |program| Parsing::Children { program, limits: Limits::default() };
     for (text, reason) in [
         (
-            "printf '\\002\\000\\000\\000\\000\\000\\000\\000{}'; exec /bin/cat >/dev/null",
+            // How long it took, then how long the answer is.
+            "printf '\\000\\000\\000\\000\\000\\000\\000\\000\\002\\000\\000\\000\\000\\000\\000\\000{}'; exec /bin/cat >/dev/null",
             "something else than a message (missing field `parsed`",
         ),
-        ("exec /bin/cat", "something else than a message (expected value"),
+        ("exec /bin/cat", "what is in it unfolds to "),
         ("echo 'no such thing' >&2; exit 7", "the parser ended with code 7: no such thing"),
     ] {
         let mut world = World::new(&RULES).await;

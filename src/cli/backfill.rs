@@ -195,7 +195,7 @@ impl Desk {
     async fn hand_over(&self, found: Vec<Envelope>, pace: NonZeroU32) -> anyhow::Result<Exit> {
         let journal = self.journal.as_ref().context("there is no database yet: start `postroom run` first")?;
         let mut progress = Progress::new("messages handed over", Some(found.len()));
-        let pause = Duration::from_secs(60) / pace.get();
+        let pause = Duration::from_mins(1) / pace.get();
         let (all, mut taken) = (found.len(), 0);
         for (done, envelope) in found.into_iter().enumerate() {
             if done > 0 {

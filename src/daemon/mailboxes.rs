@@ -207,9 +207,9 @@ impl Mailboxes {
     /// # Errors
     /// The journal failed for good.
     pub async fn run(mut self, first: Vec<Prepared>, mut stop: watch::Receiver<bool>) -> Result<(), JournalError> {
-        let (mut tasks, mut at_work) = (Tasks::new(), BTreeMap::new());
+        let (mut tasks, mut at_work) = (Tasks::new(), BTreeMap::<MailboxName, AtWork>::new());
         for prepared in first {
-            self.start(prepared, &mut tasks, &mut at_work);
+            Self::start(prepared, &mut tasks, &mut at_work);
         }
         let follows = self.given.configuration == Configuration::Followed;
         let mut seen = if follows { self.written().await } else { None };
@@ -231,14 +231,20 @@ impl Mailboxes {
             }
         }
         let ends_all = self.config.web.end_subscriptions;
-        at_work.values().for_each(|mailbox: &AtWork| if ends_all { mailbox.leave_for_good() } else { mailbox.leave() });
+        for mailbox in at_work.values() {
+            if ends_all {
+                mailbox.leave_for_good();
+            } else {
+                mailbox.leave();
+            }
+        }
         while let Some(ended) = tasks.join_next().await {
             note_end(ended, &mut at_work)?;
         }
         Ok(())
     }
 
-    fn start(&self, prepared: Prepared, tasks: &mut Tasks, at_work: &mut BTreeMap<MailboxName, AtWork>) {
+    fn start(prepared: Prepared, tasks: &mut Tasks, at_work: &mut BTreeMap<MailboxName, AtWork>) {
         let Prepared { name, config, intake, rules, shadow } = prepared;
         let (leave, left) = watch::channel(false);
         let ends = Arc::new(AtomicBool::new(false));
@@ -317,7 +323,7 @@ impl Mailboxes {
                 None => {
                     let prepared = self.prepare(name, wanted, set).await?;
                     tracing::info!(mailbox = %name, address = wanted.address, "the mailbox is worked by the configuration as it is now");
-                    self.start(prepared, tasks, at_work);
+                    Self::start(prepared, tasks, at_work);
                 }
             }
         }

@@ -27,6 +27,9 @@ pub fn origin_of(dir: &Path) -> Origin {
 
 /// The last commit that changed the folder; `None` where there is none, or something in it is not as it was committed.
 fn committed(dir: &Path) -> Option<Origin> {
+    // Most folders lie in no repository: nobody is asked then.
+    let whole = dir.canonicalize().ok()?;
+    whole.ancestors().find(|above| above.join(".git").exists())?;
     if !git(dir, &["status", "--porcelain", "--", "."])?.trim().is_empty() {
         return None;
     }

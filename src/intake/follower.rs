@@ -153,8 +153,8 @@ impl Follower {
         }
         let folder = self.folder().await?;
         let place = (&folder, self.arrival.folder.as_str());
-        let fetches = ids.into_iter().map(|id| async move { self.graph.arrived(&id, place).await });
-        let mut fetched = stream::iter(fetches).buffered(FETCHES_MAX);
+        let calls = ids.into_iter().map(|id| async move { self.graph.arrived(&id, place).await });
+        let mut fetched = stream::iter(calls).buffered(FETCHES_MAX);
         let (mut envelopes, mut failed) = (Vec::new(), None);
         while let Some(envelope) = fetched.next().await {
             match envelope {

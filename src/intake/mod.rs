@@ -13,6 +13,7 @@ mod subscriber;
 mod trouble;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -135,10 +136,10 @@ impl Intake {
                         leave.send_replace(true);
                     }
                     for folder in folders {
-                        if !followed.contains_key(&folder) {
+                        if let Entry::Vacant(place) = followed.entry(folder) {
                             let (leave, left) = watch::channel(false);
-                            lanes.push(self.lane(folder.clone(), left));
-                            followed.insert(folder, leave);
+                            lanes.push(self.lane(place.key().clone(), left));
+                            place.insert(leave);
                         }
                     }
                     FOLDERS_EVERY

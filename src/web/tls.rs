@@ -26,7 +26,7 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// Handshakes under way; whoever comes then waits for one of them.
 const HANDSHAKES_MAX: usize = 256;
 /// How often the files are looked at: certificates are renewed weeks before they end.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// A certificate and its key, as they stand in their files.
 pub struct Tls {

@@ -108,7 +108,8 @@ impl At {
 
     fn opens(&mut self, element: &BytesStart<'_>, text: &mut String) {
         let name = element.local_name();
-        if self.skipped > 0 || name.as_ref() == "Fallback" {
+        // A paragraph's tab stops are no tabs.
+        if self.skipped > 0 || matches!(name.as_ref(), "Fallback" | "tabs") {
             self.skipped += 1;
             return;
         }
@@ -124,7 +125,7 @@ impl At {
             return;
         }
         match element.local_name().as_ref() {
-            "ta" if !text.ends_with('\n') => text.push('\t'),
+            "tab" | "ptab" => text.push('\t'),
             "br" | "cr" => text.push('\n'),
             "noBreakHyphen" => text.push('-'),
             "sym" => {

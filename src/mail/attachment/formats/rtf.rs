@@ -65,7 +65,7 @@ struct Page {
     text: String,
     /// Bytes of the code page that are not decoded yet.
     pending: Vec<u8>,
-    code_page: &'static Encoding,
+    encoding: &'static Encoding,
     group: Group,
     outer: Vec<Group>,
     /// Stand-ins that are still to come.
@@ -78,7 +78,7 @@ fn text(rtf: &[u8]) -> String {
     let mut page = Page {
         text: String::new(),
         pending: Vec::new(),
-        code_page: WINDOWS_1252,
+        encoding: WINDOWS_1252,
         group: Group { is_aside: false, stand_ins: 1 },
         outer: Vec::new(),
         skipped: 0,
@@ -89,10 +89,9 @@ fn text(rtf: &[u8]) -> String {
         rest = after;
         match byte {
             b'{' if page.outer.len() < GROUPS_MAX => page.outer.push(page.group),
-            b'{' => {}
             b'}' => page.group = page.outer.pop().unwrap_or(page.group),
             b'\\' => rest = page.control(rest),
-            b'\r' | b'\n' => {}
+            b'{' | b'\r' | b'\n' => {}
             byte => page.byte(byte),
         }
     }
@@ -118,7 +117,7 @@ impl Page {
             ("uc", Some(count)) => self.group.stand_ins = usize::try_from(count).unwrap_or(1),
             ("ansicpg", Some(page)) => {
                 let label = format!("windows-{page}");
-                self.code_page = Encoding::for_label(label.as_bytes()).unwrap_or(match page {
+                self.encoding = Encoding::for_label(label.as_bytes()).unwrap_or(match page {
                     932 => encoding_rs::SHIFT_JIS,
                     936 => encoding_rs::GBK,
                     949 => encoding_rs::EUC_KR,
@@ -179,7 +178,7 @@ impl Page {
     }
 
     fn flush(&mut self) {
-        self.text.push_str(&self.code_page.decode_without_bom_handling(&self.pending).0);
+        self.text.push_str(&self.encoding.decode_without_bom_handling(&self.pending).0);
         self.pending.clear();
     }
 

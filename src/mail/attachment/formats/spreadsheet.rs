@@ -22,8 +22,7 @@ impl Format for Spreadsheet {
     fn is_content(&self, file: &File<'_>) -> bool {
         file.is_zip_with(b"xl/workbook")
             || file.is_zip_with(b"opendocument.spreadsheet")
-            || file.is_ole_with("Workbook")
-            || file.is_ole_with("Book")
+            || ["Workbook", "WORKBOOK", "Book", "BOOK"].iter().any(|stream| file.is_ole_with(stream))
     }
 
     fn endings(&self) -> &'static [&'static str] {

@@ -83,7 +83,7 @@ mod tests {
         let mut file = "%PDF-1.4\n".to_owned();
         let mut table = String::new();
         for (place, object) in objects.iter().enumerate() {
-            write!(table, "{:010} 00000 n \n", file.len()).unwrap();
+            writeln!(table, "{:010} 00000 n ", file.len()).unwrap();
             write!(file, "{} 0 obj\n{object}\nendobj\n", place + 1).unwrap();
         }
         let start = file.len();

@@ -139,7 +139,8 @@ impl<'d> Press<'d> {
                 "Do" => self.form(operands, resources, &text.state, depth)?,
                 "Tf" => {
                     text.state.size = operands.get(1).and_then(|size| size.as_float().ok()).unwrap_or(0.0);
-                    text.state.font = self.named(resources, b"Font", operands).and_then(|font| self.font(font.as_dict().ok()?));
+                    text.state.font =
+                        self.named(resources, b"Font", operands).and_then(|font| Some(self.font(font.as_dict().ok()?)));
                 }
                 "gs" => {
                     let state = self.named(resources, b"ExtGState", operands).and_then(|state| state.as_dict().ok());
@@ -147,7 +148,7 @@ impl<'d> Press<'d> {
                         && let [font, size] = font.as_slice()
                     {
                         let dictionary = self.document.dereference(font).ok().and_then(|(_, font)| font.as_dict().ok());
-                        text.state.font = dictionary.and_then(|font| self.font(font));
+                        text.state.font = dictionary.map(|font| self.font(font));
                         text.state.size = size.as_float().unwrap_or(0.0);
                     }
                 }
@@ -206,9 +207,9 @@ impl<'d> Press<'d> {
         })
     }
 
-    fn font(&mut self, font: &'d Dictionary) -> Option<Rc<Font<'d>>> {
+    fn font(&mut self, font: &'d Dictionary) -> Rc<Font<'d>> {
         let document = self.document;
-        Some(Rc::clone(self.fonts.entry(std::ptr::from_ref(font)).or_insert_with(|| Rc::new(Font::new(document, font)))))
+        Rc::clone(self.fonts.entry(std::ptr::from_ref(font)).or_insert_with(|| Rc::new(Font::new(document, font))))
     }
 
     #[allow(clippy::many_single_char_names, reason = "the specification's names")]
