@@ -53,7 +53,7 @@ fn html_lines(files: &[String]) -> Vec<Line> {
         let content = mail("html", file.as_bytes());
         let plain = folded(content.text());
         leaked += usize::from(style.is_match(content.text()));
-        let lines: Vec<String> = content.text().lines().map(|line| folded(line)).collect();
+        let lines: Vec<String> = content.text().lines().map(folded).collect();
         let page = Html::parse_document(file);
         for value in amount.find_iter(&visible(page.root_element())) {
             values += 1;

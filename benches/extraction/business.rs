@@ -195,7 +195,7 @@ pub fn calendars(corpora: &Corpora) -> Vec<Line> {
         }
     }
     let mut line = Line::share("calendars parsed", "≥ 98 %", parsed, files.len());
-    line.measured += &format!(", {events} events");
+    line.measured = format!("{}, {events} events", line.measured);
     vec![line]
 }
 

@@ -1,7 +1,7 @@
 //! Whatever is sent: all files of the corpora as they are, and damaged copies of each kind, read in children as `run` does.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use postroom::parsing::{Limits, Parser, Parsing};
@@ -60,7 +60,7 @@ pub fn measure(corpora: &Corpora) -> Vec<Line> {
     lines
 }
 
-fn read(parser: &Parser, path: &PathBuf, bytes: Vec<u8>, ends: &mut Ends) {
+fn read(parser: &Parser, path: &Path, bytes: Vec<u8>, ends: &mut Ends) {
     ends.files += 1;
     let name = name_of(path);
     let is_mail = name.to_lowercase().ends_with(".eml");
