@@ -145,6 +145,10 @@ impl JournalError {
     fn from_sqlite(path: &Path, error: &rusqlite::Error) -> Self {
         use rusqlite::ErrorCode as Code;
         let at = path.display().to_string();
+        // SQLite gives bytes back as it finds them: a text that is none was one when it was written.
+        if matches!(error, rusqlite::Error::Utf8Error(..) | rusqlite::Error::FromSqlConversionFailure(..)) {
+            return Self::Damaged { path: at, what: error.to_string() };
+        }
         match error.sqlite_error_code() {
             Some(Code::DiskFull) => Self::Full { path: at },
             Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy { path: at },

@@ -1,5 +1,7 @@
 //! The script engine of one rule set: chosen packages, our words, every limit.
 
+use std::sync::LazyLock;
+
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage, BasicStringPackage,
     LogicPackage, MoreStringPackage, Package,
@@ -31,8 +33,10 @@ const DISABLED: [&str; 9] = ["eval", "curry", "Fn", "call", "is_def_var", "is_de
 
 /// An engine with every word and limit.
 pub(super) fn engine() -> Engine {
+    // Made once: engines share its functions.
+    static PACKAGE: LazyLock<ScriptPackage> = LazyLock::new(ScriptPackage::new);
     let mut engine = Engine::new_raw();
-    ScriptPackage::new().register_into_engine(&mut engine);
+    PACKAGE.register_into_engine(&mut engine);
     engine.set_optimization_level(OptimizationLevel::Simple);
     // Operators on plain values go through the registered functions, ours first: `"9000" > 5000` is an error.
     engine.set_fast_operators(false);

@@ -121,7 +121,7 @@ impl RuleSet {
         let mut engine = engine();
         let scripts = script::read_all(&mut engine, &sources, &mut problems);
         let imports = script::import_all(&mut engine, &scripts, &mut problems);
-        check::check(&engine, &scripts, &imports, &known, &mut problems);
+        check::check(&scripts, &imports, &known, &mut problems);
         let rules = compile_rules(&mut engine, &scripts, &mut problems);
         check::reachable(&rules, &mut problems);
         if !problems.is_empty() {

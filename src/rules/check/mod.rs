@@ -14,7 +14,7 @@ mod words;
 pub(super) use problems::Problems;
 pub(super) use reach::reachable;
 
-use rhai::{ASTFlags, ASTNode, Engine, Expr, Position, Stmt};
+use rhai::{ASTFlags, ASTNode, Expr, Position, Stmt};
 
 use super::codes;
 use super::script::{Imports, Script};
@@ -33,13 +33,13 @@ pub(super) struct Checked<'c> {
 }
 
 /// Checks every script; every problem of every file.
-pub(super) fn check(engine: &Engine, scripts: &[Script], imports: &Imports, known: &Known, problems: &mut Problems) {
-    let words = Registered::of(engine);
+pub(super) fn check(scripts: &[Script], imports: &Imports, known: &Known, problems: &mut Problems) {
+    let words = Registered::everywhere();
     for script in scripts {
         let mut checked = Checked {
             script,
             known,
-            names: Names::new(&words, script, scripts, imports),
+            names: Names::new(words, script, scripts, imports),
             kinds: kinds::Kinds::of(script),
             complaints: Vec::new(),
         };

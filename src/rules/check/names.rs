@@ -2,9 +2,11 @@
 
 use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use rhai::{Dynamic, Engine};
 
+use crate::rules::engine::engine;
 use crate::rules::script::{Imports, Script};
 
 /// Numbers of parameters by name.
@@ -30,8 +32,13 @@ pub(in crate::rules) struct Names<'n> {
 }
 
 impl Registered {
-    /// Everything that an engine has.
-    pub fn of(engine: &Engine) -> Self {
+    /// Everything that every engine of ours has; found out once for the process.
+    pub fn everywhere() -> &'static Self {
+        static ALL: OnceLock<Registered> = OnceLock::new();
+        ALL.get_or_init(|| Self::of(&engine()))
+    }
+
+    fn of(engine: &Engine) -> Self {
         let mut all = Self::default();
         let registered = engine.collect_fn_metadata(
             None,
