@@ -114,6 +114,7 @@ impl Bench {
     /// Waits until so many messages are worked off, and gives for each by which it was planned after it was delivered, in ms.
     fn planned_after(&self, count: usize) -> Vec<(String, f64)> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _entered = runtime.enter();
         let journal = self.journal();
         let all = i64::try_from(count).unwrap();
         until("every mail is worked off", || {
