@@ -57,7 +57,7 @@ async fn a_bit_that_flips_is_refused_in_plain_words_or_changes_one_value_of_one_
     const FLIPS: usize = 400;
     /// Bytes at the file's beginning that say how to read it.
     const HEADER: usize = 100;
-    let (world, whole) = worked_off(8).await;
+    let (world, whole) = worked_off(24).await;
     let before = rows(&world.config.state);
     let known: Vec<String> = {
         let connection = Connection::open(&world.config.state).unwrap();

@@ -74,6 +74,10 @@ impl Journal {
         rule_set: &RuleSetHash,
         origin: Origin,
     ) -> Result<(), JournalError> {
+        // A start with the version that was live has nothing to write.
+        if self.versions(mailbox).await?.first().is_some_and(|newest| newest.rule_set == *rule_set) {
+            return Ok(());
+        }
         let (mailbox, rule_set, now) = (mailbox.clone(), rule_set.clone(), self.now_ms());
         self.write(move |connection| {
             connection.execute(
