@@ -5,15 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::Context;
 use notify::{RecursiveMode, Watcher};
 use serde_json::Value;
+use tokio::sync::mpsc;
 
 use super::{Exit, OutsideError, say, tell};
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::config::{Config, SecretSetting};
 use crate::daemon::{Configuration, Daemon, Given, Reload};
 use crate::executor::{Machine, Patience};
@@ -36,8 +36,10 @@ pub struct DropArgs {
     once: bool,
 }
 
-/// How often the folder is looked at when nothing was told.
+/// A file whose size has stayed the same for so long is whole.
 const LOOK: Duration = Duration::from_millis(500);
+/// File systems that tell nothing are looked at this often.
+const LOOK_AT_MOST: Duration = Duration::from_secs(5);
 /// Looks at which nothing was left to do, before everything counts as worked off: mail between our own mailboxes is on its way for a moment.
 const QUIET_LOOKS: u32 = 4;
 /// Where mail arrives, and where we write what is to be sent before it is.
@@ -82,10 +84,7 @@ async fn work(args: &DropArgs, mut config: Config, name: MailboxName) -> anyhow:
     config.graph.base_url = format!("{}/v1.0", tenant.base_url());
     config.graph.login_url = tenant.base_url();
     let (effects, files, seen, growing) = (tenant.effects(), BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-    let mut folder = Folder { dir: args.dir.clone(), address, tenant, files, seen, effects, growing };
-    // Files that are whole by now: twice the same.
-    folder.take_in();
-    folder.take_in();
+    let mut folder = Folder { dir: args.dir.clone(), address, tenant, files, seen, effects, growing, clock: clock.clone() };
     let parsing = Parsing::in_children().context("this program cannot be found")?;
     let given = Given {
         clock: clock.clone(),
@@ -113,16 +112,22 @@ async fn work(args: &DropArgs, mut config: Config, name: MailboxName) -> anyhow:
 
 /// Takes in what appears, and moves what was moved; with `once` until everything is worked off.
 async fn follow(folder: &mut Folder, journal: &Journal, (clock, once): (&Clock, bool)) -> anyhow::Result<Exit> {
-    let (told, changes) = mpsc::channel();
-    let watcher = notify::recommended_watcher(told).and_then(|mut watcher| {
+    let (told, mut changes) = mpsc::channel(1);
+    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Reading a file is an event too; a full channel has told enough.
+        if event.is_ok_and(|event| !event.kind.is_access()) {
+            let _ = told.try_send(());
+        }
+    });
+    let watcher = watcher.and_then(|mut watcher| {
         watcher.watch(&folder.dir, RecursiveMode::NonRecursive)?;
         Ok(watcher)
     });
-    // File systems that tell nothing are looked at all the same.
-    let _watcher = watcher.inspect_err(|error| tracing::warn!(%error, "new files are looked for twice a second")).ok();
+    let _watcher = watcher.inspect_err(|error| tracing::warn!(%error, "new files are looked for every 5 s")).ok();
+    let mut effects = folder.effects.clone();
     let mut quiet = 0;
     loop {
-        while changes.try_recv().is_ok() {}
+        effects.borrow_and_update();
         folder.take_in();
         if folder.effects.has_changed().unwrap_or(true) {
             folder.mirror();
@@ -135,7 +140,12 @@ async fn follow(folder: &mut Folder, journal: &Journal, (clock, once): (&Clock, 
             say(&format!("{} messages worked off, {} wait for a person", counts.messages, counts.waiting));
             return Ok(if counts.waiting == 0 { Exit::Done } else { Exit::No });
         }
-        clock.sleep(LOOK).await;
+        let pause = if once || !folder.growing.is_empty() { LOOK } else { LOOK_AT_MOST };
+        tokio::select! {
+            Some(()) = changes.recv(), if !once => {}
+            Ok(()) = effects.changed(), if !once => {}
+            () = clock.sleep(pause) => {}
+        }
     }
 }
 
@@ -157,8 +167,9 @@ struct Folder {
     seen: BTreeSet<PathBuf>,
     /// Rings when something was done to the mailbox.
     effects: tokio::sync::watch::Receiver<u64>,
-    /// Files that were not there at the last look, or were of another size: somebody may still be writing them.
-    growing: BTreeMap<PathBuf, u64>,
+    /// Files that somebody may still be writing: their size, and for how long it has been that.
+    growing: BTreeMap<PathBuf, (u64, Stopwatch)>,
+    clock: Clock,
 }
 
 impl Folder {
@@ -168,14 +179,16 @@ impl Folder {
         let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
         paths.retain(|path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("eml")));
         paths.sort();
-        let before = std::mem::take(&mut self.growing);
+        let mut before = std::mem::take(&mut self.growing);
         for path in paths {
             if self.seen.contains(&path) {
                 continue;
             }
             let Ok(size) = std::fs::metadata(&path).map(|found| found.len()) else { continue };
-            if before.get(&path) != Some(&size) {
-                self.growing.insert(path, size);
+            let same = before.remove(&path).filter(|(before, _)| *before == size);
+            let (size, since) = same.unwrap_or_else(|| (size, self.clock.stopwatch()));
+            if since.elapsed() < LOOK {
+                self.growing.insert(path, (size, since));
             } else if let Err(why) = self.deliver(&path, size) {
                 tracing::error!(file = %path.display(), why, "the file is left where it is");
                 self.seen.insert(path);
