@@ -7,6 +7,7 @@
 //! writes what did happen. They never call each other. `ARCHITECTURE.md` follows one message through the house.
 
 // Leaves: names, time, what outgoing connections share, panics in words, who is served, what a remote error means.
+pub mod bulkhead;
 pub mod clock;
 pub mod ids;
 pub mod outgoing;

@@ -175,6 +175,38 @@ async fn a_mailbox_that_is_refused_everything_holds_up_no_other() {
     world.until_page("orders</b> Inbox <span class=\"bad\">").await;
 }
 
+#[test]
+fn a_mailbox_in_which_every_call_hangs_holds_up_no_other_neither_before_nor_after_a_decision() {
+    for call in ["mime", "move"] {
+        in_virtual_time(async || {
+            let rules =
+                [("10-all.rhai", "//! All.\nfn when(mail) { mail.text != \"\" }\nfn then(mail) { move_to(\"Done\"); }\n")];
+            let mut lab = Lab::new(&rules, &Surroundings { others: vec![ORDERS], ..Surroundings::default() }).await;
+            let mut orders = lab.config.mailboxes[&invoices()].clone();
+            orders.address = ORDERS.to_owned();
+            lab.config.mailboxes.insert(MailboxName::new("orders"), orders);
+            let hangs = json!({ "on": call, "fault": "hang_before_effect", "times": 1_000_000, "mailbox": ORDERS });
+            lab.tenant.script(&hangs).unwrap();
+            for number in 0..200 {
+                lab.tenant.deliver(ORDERS, &simulated::mail(number, "Order")).unwrap();
+            }
+            lab.start().await;
+            minutes(2).await;
+            for number in 200..220 {
+                lab.deliver(&simulated::mail(number, "Invoice"));
+            }
+            // A round comes by every quarter of an hour; what it finds is worked at once.
+            let began = lab.clock.stopwatch();
+            while subjects(&lab, simulated::MAILBOX, "Done") != json!(vec!["Invoice"; 20]) {
+                assert!(began.elapsed() < Duration::from_secs(16 * 60), "a hanging {call} holds up the other mailbox");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            assert_eq!(subjects(&lab, ORDERS, "Done"), json!([]));
+            lab.end().await;
+        });
+    }
+}
+
 #[tokio::test]
 async fn subscriptions_are_ended_at_the_stop_when_that_is_asked_for() {
     let mut world = World::new(&RULES).await;
@@ -228,6 +260,35 @@ fn the_page_speaks_https_by_files_that_are_read_anew_when_they_change() {
         let second = trusting(certificate(&dir));
         minutes(2).await;
         assert_eq!(second.get(&url).send().await.unwrap().text().await.unwrap(), "ok\n");
+        lab.end().await;
+    });
+}
+
+#[test]
+fn a_backlog_beyond_the_calls_of_ten_minutes_waits_without_a_word_and_what_goes_elsewhere_does_not_wait() {
+    in_virtual_time(async || {
+        let rules =
+            [("10-all.rhai", "//! All.\nfn then(mail) { post(\"erp\", #{ subject: mail.subject }); move_to(\"Done\"); }\n")];
+        let mut lab = Lab::new(&rules, &Surroundings::default()).await;
+        lab.config.graph.requests_max = 400;
+        for number in 0..300 {
+            lab.deliver(&simulated::mail(number, &format!("Mail {number}")));
+        }
+        lab.start().await;
+        minutes(5).await;
+        let done = subjects(&lab, simulated::MAILBOX, "Done").as_array().unwrap().len();
+        assert!((140..200).contains(&done), "{done} were moved by 400 calls, two each");
+        assert_eq!(lab.receiver.received().len(), 300);
+        minutes(45).await;
+        assert_eq!(subjects(&lab, simulated::MAILBOX, "Done").as_array().unwrap().len(), 300);
+        let journal = lab.journal().unwrap();
+        let mut put_off = 0;
+        for line in journal.newest(u32::MAX).await.unwrap() {
+            let story = journal.story(&line.row.to_string()).await.unwrap();
+            put_off += story.lines.iter().filter(|line| line.event == "deferred").count();
+        }
+        // Those that were on their way when the last call was used up.
+        assert!(put_off <= 64, "{put_off} times a move was put off");
         lab.end().await;
     });
 }

@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject;
 
 use super::{Exit, say};
 use crate::clock::Clock;
-use crate::simulator::{Access, Granted, Limits, MailboxSeed, Options, Registered, Simulator, Tape};
+use crate::simulator::{Access, Granted, Limits, MailboxSeed, Options, Registered, Simulator, Tape, Webhooks};
 
 /// Which tenant.
 #[derive(Debug, clap::Args)]
@@ -36,6 +36,9 @@ pub struct SimArgs {
     /// How long a sent draft stays in Drafts, in milliseconds.
     #[arg(long, default_value_t = 300, value_name = "MS")]
     sent_delay: u64,
+    /// How long notifications are gathered before they go out, in milliseconds.
+    #[arg(long, default_value_t = 50, value_name = "MS")]
+    gather: u64,
     /// Where to listen for https as well, for clients that speak nothing else; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", requires = "authority")]
     tls: Option<SocketAddr>,
@@ -89,6 +92,7 @@ pub(super) fn run(args: &SimArgs) -> anyhow::Result<Exit> {
             client,
             registered: Registered { certificates, trusts: Vec::new() },
             sent_delay: Duration::from_millis(args.sent_delay),
+            webhooks: Webhooks { gather: Duration::from_millis(args.gather), ..Webhooks::default() },
             access,
             limits: if args.no_limits { Limits::NONE } else { Limits::default() },
             ..Options::new(Clock::system())

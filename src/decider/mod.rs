@@ -9,7 +9,6 @@ mod origin;
 mod shadow;
 mod watch;
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -21,15 +20,20 @@ pub use origin::origin_of;
 pub use shadow::{Compare, Difference, Shadow};
 pub use watch::{Role, RulesWatch, kept_files};
 
+use crate::bulkhead::Bulkhead;
 use crate::clock::Clock;
 use crate::endpoints::Endpoints;
 use crate::graph;
-use crate::journal::{Deciding, InstanceKey, Journal, JournalError, Undecided};
+use crate::journal::{Deciding, InstanceKey, Journal, JournalError, Row, Undecided};
 use crate::parsing::Parser;
 use crate::roster::Roster;
 
-/// Messages decided at the same time.
+/// Messages parsed, and rules run, at the same time.
 const DECISIONS_MAX: u32 = 8;
+/// Messages in decision at the same time: most of them wait for their content, or for an answer.
+const WAITING_MAX: usize = 32;
+/// Those of one mailbox.
+const WAITING_OF_ONE_MAX: usize = 8;
 /// The pause before something is tried again that the journal could not take now.
 const LOOK_AT_LEAST: Duration = Duration::from_secs(1);
 
@@ -80,15 +84,15 @@ impl Decider {
     pub async fn run(&self, mut stop: tokio::sync::watch::Receiver<bool>) -> Result<(), JournalError> {
         let mut bell = self.journal.bell();
         let mut decisions = FuturesUnordered::new();
-        let mut busy = HashSet::new();
+        let mut busy = Bulkhead::new(WAITING_MAX, WAITING_OF_ONE_MAX);
         loop {
             bell.borrow_and_update();
             let mut is_full = false;
             if !*stop.borrow() {
-                let undecided = self.undecided().await?;
+                let undecided = self.undecided(&busy).await?;
                 is_full = !undecided.is_empty();
                 for message in undecided {
-                    if decisions.len() < DECISIONS_MAX as usize && busy.insert(message.row) {
+                    if busy.enter(message.row, &message.mailbox) {
                         decisions.push(self.decide_whole(message));
                     }
                 }
@@ -96,11 +100,11 @@ impl Decider {
                 return Ok(());
             }
             let wait = if is_full { LOOK_AT_LEAST } else { self.wait().await? };
-            let room = decisions.len() < DECISIONS_MAX as usize;
+            let room = busy.has_room();
             tokio::select! {
                 biased;
                 Some((row, decided)) = decisions.next() => {
-                    busy.remove(&row);
+                    busy.leave(&row);
                     match decided {
                         Err(error) if error.is_passing() => {
                             tracing::error!(message = row.0, %error, "nothing new is decided until the journal can be written");
@@ -116,8 +120,8 @@ impl Decider {
         }
     }
 
-    async fn undecided(&self) -> Result<Vec<Undecided>, JournalError> {
-        match self.journal.undecided(DECISIONS_MAX as usize * 2).await {
+    async fn undecided(&self, busy: &Bulkhead<Row>) -> Result<Vec<Undecided>, JournalError> {
+        match self.journal.undecided(WAITING_OF_ONE_MAX * 2, busy.full()).await {
             Err(error) if error.is_passing() => Ok(Vec::new()),
             other => other,
         }

@@ -93,6 +93,8 @@ impl Executor {
                     let event = self.verify(&work, action).await?;
                     self.note(row, vec![(action.id.clone(), event)]).await?;
                 }
+                // When it takes calls again, what is due shows it.
+                Next::Perform(range) if Self::is_shut(&work, range.start) => return Ok(()),
                 Next::Perform(range) => {
                     // What is withheld brings nothing about; all else needs the mailbox to be ours.
                     if work.turn.actions[range.start].planned.withheld.is_none() {
@@ -109,6 +111,12 @@ impl Executor {
             seen = work.seen;
         }
         Ok(())
+    }
+
+    /// Whether the next action is a call to a mailbox that takes none now.
+    fn is_shut(work: &Work<'_>, position: usize) -> bool {
+        let planned = &work.turn.actions[position].planned;
+        planned.withheld.is_none() && !schedule::is_post(&planned.action) && !work.mailbox.graph.is_open()
     }
 
     async fn perform(&self, work: &mut Work<'_>, range: std::ops::Range<usize>) -> Result<(), JournalError> {

@@ -17,7 +17,7 @@ mod prepare;
 mod schedule;
 mod verify;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,18 +29,21 @@ pub use judge::{Doubt, Judged, Seen, judge};
 pub use lease::{LeaseTrouble, Machine};
 pub use patience::Patience;
 
+use crate::bulkhead::Bulkhead;
 use crate::clock::{Clock, JumpWatch};
 use crate::endpoints::Endpoints;
 use crate::graph;
-use crate::ids::RuleSetHash;
-use crate::journal::{Brake, InstanceKey, Journal, JournalError, Row};
+use crate::ids::{MailboxName, RuleSetHash};
+use crate::journal::{Brake, InstanceKey, Journal, JournalError, LeftAlone, Row};
 use crate::mail::Content;
 use crate::parsing::{Parser, Unparsed};
 use crate::roster::Roster;
 use crate::templates::Templates;
 
 /// Messages worked on at the same time.
-const LANES_MAX: usize = 64;
+const LANES_MAX: usize = 256;
+/// Those of one mailbox: it takes four calls at a time, the others are in the journal or at an endpoint.
+const LANES_OF_ONE_MAX: usize = 16;
 /// The pause before something is tried again that the journal could not take now.
 const LOOK_AT_LEAST: std::time::Duration = std::time::Duration::from_secs(1);
 /// Rule sets whose templates are kept compiled.
@@ -162,15 +165,15 @@ impl Executor {
         }
         let mut bell = self.journal.bell();
         let mut lanes = FuturesUnordered::new();
-        let mut busy = HashSet::new();
+        let mut busy = Bulkhead::new(LANES_MAX, LANES_OF_ONE_MAX);
         loop {
             bell.borrow_and_update();
             let mut is_full = false;
             if !*stop.borrow() {
-                let due = self.due().await?;
+                let due = self.due(&busy).await?;
                 is_full = !due.is_empty();
-                for row in due {
-                    if lanes.len() < LANES_MAX && busy.insert(row) {
+                for (row, mailbox) in due {
+                    if busy.enter(row, &mailbox) {
                         lanes.push(self.lane(row, stop.clone()));
                     }
                 }
@@ -182,27 +185,34 @@ impl Executor {
             tokio::select! {
                 biased;
                 Some((row, ended)) = lanes.next() => {
-                    busy.remove(&row);
+                    busy.leave(&row);
                     self.note_end(row, ended).await?;
                 }
-                _ = bell.changed(), if lanes.len() < LANES_MAX => {}
+                _ = bell.changed(), if busy.has_room() => {}
                 () = self.clock.sleep(wait) => {}
                 _ = stop.changed() => {}
             }
         }
     }
 
-    async fn due(&self) -> Result<Vec<Row>, JournalError> {
+    async fn due(&self, busy: &Bulkhead<Row>) -> Result<Vec<(Row, MailboxName)>, JournalError> {
         // Beyond those that wait for an endpoint there must be something to see.
-        let limit = LANES_MAX * 2 + self.held().len();
+        let limit = LANES_OF_ONE_MAX * 2 + self.held().len();
         let due = match self.follow_the_clock().await {
-            Ok(()) => self.journal.due(limit, self.leases.resting()).await,
+            Ok(()) => self.journal.due(limit, self.left_alone(busy)).await,
             Err(error) => Err(error),
         };
         match due {
             Err(error) if error.is_passing() => Ok(Vec::new()),
             due => Ok(self.admit(due?)),
         }
+    }
+
+    /// Neither is begun what would only be put off: a mailbox's backlog waits in the journal as it is.
+    fn left_alone(&self, busy: &Bulkhead<Row>) -> LeftAlone {
+        let closed = self.mailboxes.all().into_iter().filter(|(_, mailbox)| !mailbox.graph.is_open());
+        let resting = self.leases.resting().into_iter().collect();
+        LeftAlone { full: busy.full(), resting, closed: closed.map(|(name, _)| name).collect() }
     }
 
     async fn wait(&self) -> Result<std::time::Duration, JournalError> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::Executor;
 use super::call::ms;
 use crate::endpoints::{Admission, Place};
-use crate::ids::EndpointName;
+use crate::ids::{EndpointName, MailboxName};
 use crate::journal::{ActionRow, Event, JournalError, Row, Status};
 use crate::plan::Action;
 use crate::verdict::Verdict;
@@ -52,11 +52,11 @@ impl Executor {
     }
 
     /// Leaves out what waits for a place that is not free yet.
-    pub(super) fn admit(&self, due: Vec<Row>) -> Vec<Row> {
+    pub(super) fn admit(&self, due: Vec<(Row, MailboxName)>) -> Vec<(Row, MailboxName)> {
         let mut held = self.held();
         let mut room: HashMap<EndpointName, usize> = HashMap::new();
         let mut waiting = Held::new();
-        let admitted = due.into_iter().filter(|row| {
+        let admitted = due.into_iter().filter(|(row, _)| {
             let Some(endpoint) = held.remove(row) else { return true };
             let left = room.entry(endpoint.clone()).or_insert_with(|| self.endpoints.room(&endpoint));
             let is_admitted = *left > 0;

@@ -53,6 +53,11 @@ pub(super) fn is_patch(action: &Action) -> bool {
     )
 }
 
+/// Whether it goes to an endpoint: everything else is a call to Graph.
+pub(super) fn is_post(action: &Action) -> bool {
+    matches!(action, Action::Post { .. } | Action::PostEach { .. })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -52,11 +52,13 @@ pub enum Visibility {
 pub(super) struct FolderCache {
     clock: Clock,
     known: Mutex<HashMap<String, (FolderId, Timestamp)>>,
+    /// Held by the one that looks or creates: those who want the same folder find what it found.
+    looking: tokio::sync::Mutex<()>,
 }
 
 impl FolderCache {
     pub fn new(clock: Clock) -> Self {
-        Self { clock, known: Mutex::default() }
+        Self { clock, known: Mutex::default(), looking: tokio::sync::Mutex::default() }
     }
 
     pub fn clear(&self) {
@@ -79,8 +81,13 @@ impl Mailbox {
     /// The folder with this path, if there is one. Parts are separated by `/`; the first may be a well-known folder
     /// (`Inbox`, `Sent Items`, `sentitems`).
     pub async fn folder(&self, path: &str) -> Result<Option<FolderId>, GraphError> {
+        let steps = self.named(steps(path))?;
+        if let Some(known) = self.known(&steps) {
+            return Ok(Some(known));
+        }
+        let _looking = self.folders.looking.lock().await;
         let mut parent = None;
-        for step in self.named(steps(path))? {
+        for step in steps {
             let Some(found) = self.child(parent.as_ref(), &step).await? else { return Ok(None) };
             parent = Some(found);
         }
@@ -89,14 +96,23 @@ impl Mailbox {
 
     /// The folder with this path; what is missing of it is created, each created part with this visibility.
     pub async fn create_folder(&self, path: &str, visibility: Visibility) -> Result<FolderId, GraphError> {
+        let steps = self.named(steps(path))?;
+        if let Some(known) = self.known(&steps) {
+            return Ok(known);
+        }
+        let _looking = self.folders.looking.lock().await;
         let mut parent = None;
-        for step in self.named(steps(path))? {
+        for step in steps {
             parent = Some(match self.child(parent.as_ref(), &step).await? {
                 Some(found) => found,
                 None => self.create_child(parent.as_ref(), &step, visibility).await?,
             });
         }
         parent.ok_or_else(|| self.error(ErrorKind::Refused, Verdict::Never, CREATE, "a folder's path is empty"))
+    }
+
+    fn known(&self, steps: &[Step]) -> Option<FolderId> {
+        steps.last().and_then(|step| self.folders.get(&step.path))
     }
 
     async fn child(&self, parent: Option<&FolderId>, step: &Step) -> Result<Option<FolderId>, GraphError> {

@@ -118,6 +118,11 @@ impl Gate {
         Spending { calls: spent.calls(), budget: spent.budget }
     }
 
+    /// Whether nothing but the number of calls at once keeps a call waiting.
+    pub fn is_open(&self) -> bool {
+        self.closed().is_none()
+    }
+
     /// Waits for a place, at most `limit` for the mailbox to open.
     ///
     /// # Errors

@@ -95,6 +95,11 @@ impl Mailbox {
         self.gate.spending()
     }
 
+    /// Whether a call could be made now: the service did not ask for a pause, and the budget is not spent.
+    pub fn is_open(&self) -> bool {
+        self.gate.is_open()
+    }
+
     /// A call that changes nothing; `path` is what follows the mailbox.
     pub(super) fn read(&self, name: &'static str, path: &[&str]) -> Result<Call, GraphError> {
         self.call(name, Method::GET, Effect::Read, path)

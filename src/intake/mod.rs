@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{Stream, StreamExt};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
@@ -33,6 +33,9 @@ use crate::clock::Clock;
 use crate::graph;
 use crate::ids::MailboxName;
 use crate::journal::{Arrival, InstanceKey, Journal, JournalError};
+
+/// A folder that was followed, and how that ended.
+type Lane = (String, Result<(), JournalError>);
 
 /// How often it is looked whether there are folders more, or fewer, that a wildcard means.
 const FOLDERS_EVERY: Duration = Duration::from_mins(5);
@@ -125,9 +128,16 @@ impl Intake {
     async fn follow_folders(&self, mut stop: watch::Receiver<bool>) -> Result<(), JournalError> {
         let mut lanes = FuturesUnordered::new();
         let mut followed: BTreeMap<String, watch::Sender<bool>> = BTreeMap::new();
+        let mut ended = Vec::new();
         let mut failures = 0;
         while !*stop.borrow() {
-            let pause = match folders::followed(&self.graph, &self.folders).await {
+            // The lanes go on meanwhile: one that stood still in the middle of a call would keep its place at the mailbox's gate.
+            let listed = tokio::select! {
+                biased;
+                listed = folders::followed(&self.graph, &self.folders) => listed,
+                error = run_on(&mut lanes, &mut ended) => return Err(error),
+            };
+            let pause = match listed {
                 Ok(folders) => {
                     failures = 0;
                     self.health.set_mailbox(&self.mailbox, |health| health.folders = None);
@@ -155,12 +165,15 @@ impl Intake {
             tokio::select! {
                 biased;
                 _ = stop.changed() => {}
-                Some((folder, ended)) = lanes.next() => {
-                    ended?;
-                    followed.remove(&folder);
-                    self.journal.leave(&self.arrival(&folder)).await?;
+                Some((folder, result)) = lanes.next() => {
+                    result?;
+                    ended.push(folder);
                 }
                 () = self.clock.sleep(pause) => {}
+            }
+            for folder in ended.drain(..) {
+                followed.remove(&folder);
+                self.journal.leave(&self.arrival(&folder)).await?;
             }
         }
         for leave in followed.values() {
@@ -173,7 +186,7 @@ impl Intake {
     }
 
     /// Follows one folder until it is to be left.
-    async fn lane(&self, folder: String, left: watch::Receiver<bool>) -> (String, Result<(), JournalError>) {
+    async fn lane(&self, folder: String, left: watch::Receiver<bool>) -> Lane {
         let arrival = self.arrival(&folder);
         let nudge = Nudge::default();
         let follower = Follower {
@@ -205,4 +218,15 @@ impl Intake {
         self.health.forget(&arrival);
         (folder, ended)
     }
+}
+
+/// Lets lanes go on; notes those that end, and completes only when one fails.
+async fn run_on(lanes: &mut (impl Stream<Item = Lane> + Unpin), ended: &mut Vec<String>) -> JournalError {
+    while let Some((folder, result)) = lanes.next().await {
+        match result {
+            Ok(()) => ended.push(folder),
+            Err(error) => return error,
+        }
+    }
+    std::future::pending().await
 }

@@ -1,12 +1,12 @@
 //! Actions on their way: what is due, and what happened to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params};
 use serde_json::Value;
 
 use super::rows::{from_json, optional, tell};
-use super::{Event, Journal, JournalError, Row, Status, StepError, delivery, next_status, witness};
+use super::{Event, Journal, JournalError, Row, Status, StepError, delivery, lanes, next_status, witness};
 use crate::ids::{ActionId, MailboxName, MessageId, RuleSetHash};
 use crate::mail::Envelope;
 use crate::plan::PlannedAction;
@@ -63,6 +63,17 @@ pub struct ActionRow {
     pub since: i64,
 }
 
+/// Mailboxes that are not worked now, or not wholly.
+#[derive(Clone, Debug, Default)]
+pub struct LeftAlone {
+    /// As many of their messages are at work as may be: nothing is begun.
+    pub full: BTreeSet<MailboxName>,
+    /// Another process may work them: only what is unclear is looked at.
+    pub resting: BTreeSet<MailboxName>,
+    /// They take no calls: only what goes elsewhere is done.
+    pub closed: BTreeSet<MailboxName>,
+}
+
 /// What can be taken up: looks at what is unclear, and calls whose turn it is. Neighbours that one call carried may part afterwards:
 /// one that waits for an earlier one is not taken up before it. Mail that was accepted and came back later holds back nothing.
 const OPEN: &str = "turn = 1 AND status IN ('due', 'deferred', 'unclear')
@@ -71,23 +82,35 @@ const OPEN: &str = "turn = 1 AND status IN ('due', 'deferred', 'unclear')
                                                AND b.status <> 'done' AND b.result IS NULL))";
 
 impl Journal {
-    /// Messages that have an action to perform or verify now, longest due first; of mailboxes that rest only what is to be verified.
+    /// Messages that have an action to perform or verify now, longest due first: of each mailbox at most so many, but for what is
+    /// `left_alone`.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn due(&self, limit: usize, resting: Vec<MailboxName>) -> Result<Vec<Row>, JournalError> {
+    pub async fn due(&self, limit: usize, left_alone: LeftAlone) -> Result<Vec<(Row, MailboxName)>, JournalError> {
         let now = self.now_ms();
-        let resting = serde_json::to_string(&resting).map_err(|error| JournalError::Statement(error.to_string()))?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.look(move |connection| {
-            let mut statement = connection.prepare_cached(&format!(
-                "SELECT message FROM action WHERE {OPEN} AND due_at <= ?1
-                    AND (?3 = '[]' OR status = 'unclear'
-                         OR (SELECT mailbox FROM message WHERE id = action.message) NOT IN (SELECT value FROM json_each(?3)))
-                 ORDER BY due_at LIMIT ?2"
-            ))?;
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let rows = statement.query_map(params![now, limit, resting], |row| row.get(0).map(Row))?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            let mut due = Vec::new();
+            for mailbox in lanes::waiting(connection, ("action", "turn = 1 AND status IN ('due', 'deferred', 'unclear')"))? {
+                if left_alone.full.contains(&mailbox) {
+                    continue;
+                }
+                let resting = if left_alone.resting.contains(&mailbox) { "AND status = 'unclear'" } else { "" };
+                let closed = if left_alone.closed.contains(&mailbox) { "AND kind IN ('post', 'post_each')" } else { "" };
+                let mut statement = connection.prepare_cached(&format!(
+                    "SELECT due_at, message FROM action
+                     WHERE {OPEN} AND mailbox = ?1 AND due_at <= ?2 {resting} {closed} ORDER BY due_at LIMIT ?3"
+                ))?;
+                let rows =
+                    statement.query_map(params![mailbox.as_str(), now, limit], |row| Ok((row.get(0)?, Row(row.get(1)?))))?;
+                for row in rows {
+                    let (due_at, row): (i64, Row) = row?;
+                    due.push((due_at, row, mailbox.clone()));
+                }
+            }
+            due.sort_by_key(|(due_at, row, _)| (*due_at, *row));
+            Ok(due.into_iter().map(|(_, row, mailbox)| (row, mailbox)).collect())
         })
         .await
     }

@@ -1,6 +1,6 @@
 //! What was decided: plans, questions and answers, and the rule sets that decided.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rusqlite::{Connection, Row as SqlRow, params};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::rows::{from_json, optional, tell, to_json};
-use super::{Journal, JournalError, Row, StepError, brake, memory};
+use super::{Journal, JournalError, Row, StepError, brake, lanes, memory};
 use crate::ids::{ActionId, MailboxName, MessageId, QuestionKey, RuleName, RuleSetHash};
 use crate::mail::Envelope;
 use crate::plan::{Answers, Plan, Question, hex};
@@ -58,27 +58,35 @@ pub enum Undone {
 }
 
 impl Journal {
-    /// Messages to decide now, longest waiting first.
+    /// Messages to decide now, longest waiting first: of each mailbox at most so many, of those that are `full` none.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn undecided(&self, limit: usize) -> Result<Vec<Undecided>, JournalError> {
+    pub async fn undecided(&self, limit: usize, full: BTreeSet<MailboxName>) -> Result<Vec<Undecided>, JournalError> {
         let now = self.now_ms();
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.look(move |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT id, mailbox, graph_id, envelope, tries, deaths FROM message
-                 WHERE status = 'seen' AND look_at <= ? ORDER BY look_at, id LIMIT ?",
-            )?;
-            let rows = statement.query_map(params![now, i64::try_from(limit).unwrap_or(i64::MAX)], undecided)?;
             let mut found = Vec::new();
-            for row in rows {
-                let (mut message, graph_id, envelope) = row?;
+            for mailbox in lanes::waiting(connection, ("message", "status = 'seen'"))? {
+                if full.contains(&mailbox) {
+                    continue;
+                }
+                let mut statement = connection.prepare_cached(
+                    "SELECT id, mailbox, graph_id, envelope, tries, deaths, look_at FROM message
+                     WHERE status = 'seen' AND mailbox = ? AND look_at <= ? ORDER BY look_at, id LIMIT ?",
+                )?;
+                let rows =
+                    statement.query_map(params![mailbox.as_str(), now, limit], |row| Ok((row.get(6)?, undecided(row)?)))?;
+                found.extend(rows.collect::<Result<Vec<(i64, _)>, _>>()?);
+            }
+            found.sort_by_key(|(look_at, (message, ..))| (*look_at, message.row));
+            let whole = found.into_iter().map(|(_, (mut message, graph_id, envelope))| {
                 message.envelope = from_json(&envelope)?;
                 message.envelope.id = Some(MessageId::new(graph_id));
                 message.answers = answers(connection, message.row)?;
-                found.push(message);
-            }
-            Ok(found)
+                Ok(message)
+            });
+            whole.collect()
         })
         .await
     }
@@ -117,8 +125,9 @@ impl Journal {
                 let id = action_id(&mailbox, &graph_id, &rule_set, epoch, ordinal);
                 connection
                     .prepare_cached(
-                        "INSERT INTO action (id, message, ordinal, epoch, rule, kind, body, status, turn, due_at, changed_at)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'due', ?8, ?9, ?9)",
+                        "INSERT INTO action
+                             (id, message, mailbox, ordinal, epoch, rule, kind, body, status, turn, due_at, changed_at)
+                         VALUES (?1, ?2, ?10, ?3, ?4, ?5, ?6, ?7, 'due', ?8, ?9, ?9)",
                     )?
                     .execute(params![
                         id.as_str(),
@@ -129,7 +138,8 @@ impl Journal {
                         planned.action.kind(),
                         to_json(planned)?,
                         i64::from(ordinal == 0 && !held),
-                        now
+                        now,
+                        mailbox.as_str()
                     ])?;
             }
             Ok(Recorded::Planned)

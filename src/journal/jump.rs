@@ -78,10 +78,12 @@ fn take_up_what_waits_for_ever(connection: &Connection, now: i64) -> Result<(), 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::clock::{Clock, JumpWatch};
     use crate::ids::{ActionId, MailboxName, MessageId, RuleSetHash};
-    use crate::journal::{Arrival, Event, Looked, Row};
+    use crate::journal::{Arrival, Event, LeftAlone, Looked, Row};
     use crate::mail::Envelope;
     use crate::plan::{Action, Plan, PlannedAction};
 
@@ -97,7 +99,7 @@ mod tests {
             .record_page(&arrival, vec![envelope], Looked { next: "cursor".into(), calls: 0 }, jiff::Timestamp::MIN)
             .await
             .unwrap();
-        let row = journal.undecided(1).await.unwrap()[0].row;
+        let row = journal.undecided(1, BTreeSet::new()).await.unwrap()[0].row;
         let hash = RuleSetHash::new("7f");
         journal.keep_rule_set(&hash, &std::collections::BTreeMap::new()).await.unwrap();
         let planned = PlannedAction { rule: "10-a".into(), action: Action::MarkRead, withheld: None };
@@ -185,8 +187,15 @@ mod tests {
         // The next process starts with a clock that is right again.
         clock.jump(-30 * 24 * HOUR_MS);
         journal.distrust_far_times().await.unwrap();
-        assert_eq!((times(&journal, &clock, row).await.0, journal.due(1, Vec::new()).await.unwrap()), (0, vec![row]));
-        assert_eq!(journal.due(1, vec![MailboxName::new("sales")]).await.unwrap(), [row]);
-        assert_eq!(journal.due(1, vec![MailboxName::new("invoices")]).await.unwrap(), []);
+        let due = async |left_alone| -> Vec<Row> {
+            journal.due(1, left_alone).await.unwrap().into_iter().map(|(row, _)| row).collect()
+        };
+        assert_eq!((times(&journal, &clock, row).await.0, due(LeftAlone::default()).await), (0, vec![row]));
+        for (name, expected) in [("sales", vec![row]), ("invoices", Vec::new())] {
+            let names = BTreeSet::from([MailboxName::new(name)]);
+            assert_eq!(due(LeftAlone { resting: names.clone(), ..LeftAlone::default() }).await, expected);
+            assert_eq!(due(LeftAlone { closed: names.clone(), ..LeftAlone::default() }).await, expected);
+            assert_eq!(due(LeftAlone { full: names, ..LeftAlone::default() }).await, expected);
+        }
     }
 }

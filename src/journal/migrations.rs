@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::JournalError;
 
 /// The migrations in order; the schema's number is how many have been applied. Never edit one that was released.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0001_journal.sql"),
     include_str!("migrations/0002_deaths.sql"),
     include_str!("migrations/0003_effects.sql"),
@@ -16,6 +16,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0005_subscriptions.sql"),
     include_str!("migrations/0006_looks.sql"),
     include_str!("migrations/0007_versions.sql"),
+    include_str!("migrations/0008_lanes.sql"),
 ];
 
 /// Brings the database to this program's schema.
@@ -94,7 +95,7 @@ mod tests {
     use super::*;
 
     /// One sample row of every table, added after the migration that made it, must survive all later ones.
-    const SAMPLES: [&str; 7] = [
+    const SAMPLES: [&str; 8] = [
         include_str!("migrations/0001_sample.sql"),
         include_str!("migrations/0002_sample.sql"),
         include_str!("migrations/0003_sample.sql"),
@@ -102,6 +103,7 @@ mod tests {
         include_str!("migrations/0005_sample.sql"),
         include_str!("migrations/0006_sample.sql"),
         include_str!("migrations/0007_sample.sql"),
+        include_str!("migrations/0008_sample.sql"),
     ];
 
     #[test]
@@ -144,6 +146,6 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
         let refused = migrate(&mut connection, Path::new("postroom.db")).unwrap_err();
-        assert_eq!(refused.to_string(), "postroom.db has schema 99, this program knows 7; use the newer program");
+        assert_eq!(refused.to_string(), "postroom.db has schema 99, this program knows 8; use the newer program");
     }
 }

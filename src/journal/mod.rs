@@ -17,6 +17,7 @@ mod delivery;
 mod fold;
 mod hands;
 mod jump;
+mod lanes;
 mod lock;
 mod memory;
 mod migrations;
@@ -38,7 +39,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::watch;
 
-pub use actions::{ActionRow, Turn};
+pub use actions::{ActionRow, LeftAlone, Turn};
 pub use arrivals::{Arrival, Looked, Sighting};
 pub use audit::{Audit, Received};
 pub use begin::{Beginning, Begun, Limits, Pace, Sent};

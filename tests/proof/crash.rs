@@ -23,8 +23,8 @@ const PAST: &str = "
                'old-' || o.id, m.folder, m.received_at, m.envelope, 'planned', m.rule_set, m.rules, m.look_at, m.seen_at,
                m.changed_at, m.epoch
           FROM old o, (SELECT * FROM message WHERE status = 'planned' LIMIT 1) m;
-    INSERT INTO action (id, message, ordinal, epoch, rule, kind, body, status, turn, due_at, changed_at)
-        SELECT printf('%031x%d', o.id, k.k), o.id, k.k, 0, '10-mix', 'move', '{\"rule\":\"10-mix\",\"kind\":\"mark_read\"}', 'done', 1, 0, 0
+    INSERT INTO action (id, message, mailbox, ordinal, epoch, rule, kind, body, status, turn, due_at, changed_at)
+        SELECT printf('%031x%d', o.id, k.k), o.id, 'invoices', k.k, 0, '10-mix', 'move', '{\"rule\":\"10-mix\",\"kind\":\"mark_read\"}', 'done', 1, 0, 0
           FROM old o, (SELECT 0 AS k UNION ALL SELECT 1) k;
     INSERT INTO event (message, action, at, kind, detail)
         SELECT a.message, a.id, 0, k.k, '{}'
