@@ -20,6 +20,8 @@ pub const REQUESTS_MAX: u32 = 10_000;
 const WINDOW: Duration = Duration::from_mins(10);
 /// What is counted together: a part of the window.
 const SLOT: Duration = Duration::from_secs(10);
+/// This part of the budget is kept for what cannot wait: one fiftieth.
+const RESERVE: u32 = 50;
 /// How often a call looks again after the mailbox was closed anew while it waited.
 const LOOKS_MAX: usize = 8;
 
@@ -87,9 +89,9 @@ impl Spent {
         }
     }
 
-    /// How long until a call is free again, when all are used.
-    fn wait(&mut self) -> Option<Duration> {
-        if self.calls() < self.budget {
+    /// How long until a call is free again, when all but the `reserve` are used.
+    fn wait(&mut self, reserve: u32) -> Option<Duration> {
+        if self.calls() < self.budget - reserve {
             return None;
         }
         let (oldest, _) = self.slots.front()?;
@@ -118,9 +120,10 @@ impl Gate {
         Spending { calls: spent.calls(), budget: spent.budget }
     }
 
-    /// Whether nothing but the number of calls at once keeps a call waiting.
+    /// Whether work may begin that can wait as well: it leaves a part of the budget to looking for new mail and to keeping leases.
     pub fn is_open(&self) -> bool {
-        self.closed().is_none()
+        let reserve = self.spent().budget / RESERVE;
+        self.closed(reserve).is_none()
     }
 
     /// Waits for a place, at most `limit` for the mailbox to open.
@@ -131,7 +134,7 @@ impl Gate {
         let waited = self.clock.stopwatch();
         for _ in 0..LOOKS_MAX {
             // Waits without a place, so that a closed mailbox does not hold four callers at the door of an open one.
-            if let Some(closed) = self.closed() {
+            if let Some(closed) = self.closed(0) {
                 let (Closed::Asked(wait) | Closed::Spent(wait)) = closed;
                 if wait > limit.saturating_sub(waited.elapsed()) {
                     return Err(closed);
@@ -140,19 +143,19 @@ impl Gate {
             }
             // The semaphore is never closed: `None` cannot happen and would only let the call through.
             let permit = self.permits.acquire().await.ok();
-            if self.closed().is_none() {
+            if self.closed(0).is_none() {
                 self.spent().add();
                 return Ok(permit);
             }
         }
-        Err(self.closed().unwrap_or(Closed::Asked(Duration::ZERO)))
+        Err(self.closed(0).unwrap_or(Closed::Asked(Duration::ZERO)))
     }
 
-    fn closed(&self) -> Option<Closed> {
+    fn closed(&self, reserve: u32) -> Option<Closed> {
         let until = *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = until.and_then(|until| Duration::try_from(until.duration_since(self.clock.now())).ok());
         let asked = asked.filter(|left| !left.is_zero()).map(Closed::Asked);
-        asked.or_else(|| self.spent().wait().map(Closed::Spent))
+        asked.or_else(|| self.spent().wait(reserve).map(Closed::Spent))
     }
 
     fn spent(&self) -> MutexGuard<'_, Spent> {
@@ -212,5 +215,21 @@ mod tests {
         assert_eq!((clock.now().as_second(), gate.spending().calls), (610, 3));
         clock.advance(Duration::from_mins(20));
         assert_eq!(gate.spending().calls, 0);
+    }
+
+    #[tokio::test]
+    async fn the_last_calls_of_a_budget_are_kept_for_what_cannot_wait() {
+        let clock = Clock::by_hand(Timestamp::UNIX_EPOCH);
+        let gate = Gate::new(clock.clone(), 100);
+        let mut open = Vec::new();
+        for _ in 0..100 {
+            open.push(gate.is_open());
+            assert!(gate.enter(LIMIT).await.is_ok());
+        }
+        assert_eq!(open.iter().filter(|is_open| **is_open).count(), 98);
+        clock.advance(Duration::from_secs(610));
+        assert!(gate.is_open());
+        gate.close(Duration::from_secs(1));
+        assert!(!gate.is_open());
     }
 }

@@ -95,7 +95,7 @@ impl Mailbox {
         self.gate.spending()
     }
 
-    /// Whether a call could be made now: the service did not ask for a pause, and the budget is not spent.
+    /// Whether work may begin that can wait as well: the service did not ask for a pause, and the budget is not nearly spent.
     pub fn is_open(&self) -> bool {
         self.gate.is_open()
     }

@@ -145,8 +145,15 @@ impl Content {
             if !plain.is_empty() {
                 return (unix_lines(&plain), Marks::default());
             }
-            self.html().map(html::text).unwrap_or_default()
+            let html::Read { text, marks, links } = self.read_html();
+            // They were read on the way.
+            let _ = self.links.set(links);
+            (text, marks)
         })
+    }
+
+    fn read_html(&self) -> html::Read {
+        self.html().map(html::read).unwrap_or_default()
     }
 
     /// The HTML as it was sent; several HTML parts one after another.
@@ -195,7 +202,8 @@ impl Content {
         let found = self.forwarded.get_or_init(|| {
             let (text, marks) = self.marked_text();
             let subject = Subject::of(self.parsed.fields.subject.as_deref());
-            let found = Forwarded::find(text, marks, subject).filter(|_| self.depth < ATTACHED_MAILS_MAX)?;
+            let found =
+                Forwarded::find((text, marks), &self.split().spans, subject).filter(|_| self.depth < ATTACHED_MAILS_MAX)?;
             let content = Self::parse_within(found.to_raw(), self.depth + 1, Reads::Here);
             Some(Box::new(Message::of_forwarded(content, found)))
         });
@@ -236,7 +244,7 @@ impl Content {
 
     /// All links of the HTML (`<a href>`), in order.
     pub fn links(&self) -> &[Link] {
-        self.links.get_or_init(|| self.html().map(html::links).unwrap_or_default())
+        self.links.get_or_init(|| self.read_html().links)
     }
 
     /// schema.org objects of that `@type` (`Order`, `Invoice`, `ParcelDelivery` …; case does not matter), from JSON-LD and microdata.

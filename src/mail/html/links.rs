@@ -2,7 +2,6 @@
 
 use super::is_invisible;
 use super::tags::Event;
-use super::visible::walk_visible;
 
 /// Links read of one message.
 const LINKS_MAX: usize = 5_000;
@@ -16,35 +15,44 @@ pub struct Link {
     pub url: String,
 }
 
-/// All links that a reader sees, in order.
-pub(in crate::mail) fn links(html: &str) -> Vec<Link> {
-    let mut links: Vec<Link> = Vec::new();
-    let mut open: Option<Link> = None;
-    walk_visible(html, |event| match event {
-        Event::Open(tag) if tag.name == "a" => {
-            links.extend(open.take());
-            if let Some(url) = tag.attribute("href").map(str::trim).filter(|url| !url.is_empty() && links.len() < LINKS_MAX) {
-                open = Some(Link { text: String::new(), url: url.to_owned() });
+/// Collects the links that a reader sees, in order.
+#[derive(Default)]
+pub(super) struct Links {
+    found: Vec<Link>,
+    open: Option<Link>,
+}
+
+impl Links {
+    /// Takes the next step through the document.
+    pub(super) fn see(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Open(tag) if tag.name == "a" => {
+                self.found.extend(self.open.take());
+                let url = tag.attribute("href").map(str::trim).filter(|url| !url.is_empty() && self.found.len() < LINKS_MAX);
+                self.open = url.map(|url| Link { text: String::new(), url: url.to_owned() });
+            }
+            Event::Open(tag) => {
+                if let Some(link) = self.open.as_mut().filter(|_| matches!(tag.name.as_str(), "br" | "td" | "div" | "p")) {
+                    link.text.push(' ');
+                }
+            }
+            Event::Close("a") => self.found.extend(self.open.take()),
+            Event::Close(_) => {}
+            Event::Text(text) => {
+                if let Some(link) = &mut self.open {
+                    link.text.push_str(text);
+                }
             }
         }
-        Event::Open(tag) => {
-            if let Some(link) = open.as_mut().filter(|_| matches!(tag.name.as_str(), "br" | "td" | "div" | "p")) {
-                link.text.push(' ');
-            }
-        }
-        Event::Close("a") => links.extend(open.take()),
-        Event::Close(_) => {}
-        Event::Text(text) => {
-            if let Some(link) = &mut open {
-                link.text.push_str(text);
-            }
-        }
-    });
-    links.extend(open);
-    for link in &mut links {
-        link.text = folded(&link.text);
     }
-    links
+
+    pub(super) fn finish(mut self) -> Vec<Link> {
+        self.found.extend(self.open);
+        for link in &mut self.found {
+            link.text = folded(&link.text);
+        }
+        self.found
+    }
 }
 
 /// Invisible characters dropped, blanks folded into one.
@@ -74,6 +82,6 @@ mod tests {
             Link { text: "Track parcel".to_owned(), url: "https://contoso.com/?a=1&b=2".to_owned() },
             Link { text: "Write".to_owned(), url: "mailto:a@fabrikam.com".to_owned() },
         ];
-        assert_eq!(links(html), expected);
+        assert_eq!(super::super::read(html).links, expected);
     }
 }

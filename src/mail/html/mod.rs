@@ -13,10 +13,9 @@ mod visible;
 
 pub(super) use data::data;
 pub use links::Link;
-pub(super) use links::links;
 pub(super) use select::select;
 pub(super) use tables::{grids, has_words_of, may_have_columns};
-pub(super) use text::text;
+pub(super) use text::{Read, read};
 
 /// Characters without width that senders put into words and previews.
 pub(super) fn is_invisible(c: char) -> bool {

@@ -1,5 +1,6 @@
 //! HTML as a stream of tags and text.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
@@ -75,7 +76,12 @@ impl Tag {
 
 fn set(own: &mut String, bytes: &[u8]) {
     own.clear();
-    own.push_str(&String::from_utf8_lossy(bytes));
+    own.push_str(&text(bytes));
+}
+
+/// The document was text; what the tokenizer gives of it is too.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// Hands every tag and text of the document to `see`, in order. Comments, conditional ones among them, are left out.
@@ -100,7 +106,7 @@ pub(super) fn walk(html: &str, mut see: impl FnMut(Event<'_>)) {
                 set(&mut name, bytes);
                 see(Event::Close(&name));
             }
-            CallbackEvent::String { value } => see(Event::Text(&String::from_utf8_lossy(value))),
+            CallbackEvent::String { value } => see(Event::Text(&text(value))),
             _ => {}
         }
         None

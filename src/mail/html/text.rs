@@ -1,6 +1,7 @@
 //! HTML as readable text: blocks on lines of their own, a table row on one line with its cells joined by a tab.
 
 use super::is_invisible;
+use super::links::{Link, Links};
 use super::quotation::{MarkedLines, Quotations, is_mark};
 use super::tags::{Event, Tag};
 use super::visible::walk_visible;
@@ -15,15 +16,30 @@ const HARD_BLANK: char = '\u{2}';
 /// A row with a cell of more characters and several lines is layout, not data.
 const CELL_MAX: usize = 400;
 
-/// The text that a reader sees, and which of its lines are quoted. Lines end with `\n`, at most one of two is blank.
-pub(in crate::mail) fn text(html: &str) -> (String, Marks) {
+/// What a reader sees of a document.
+#[derive(Default)]
+pub(in crate::mail) struct Read {
+    /// Lines end with `\n`, at most one of two is blank.
+    pub(in crate::mail) text: String,
+    /// Which of its lines are quoted.
+    pub(in crate::mail) marks: Marks,
+    pub(in crate::mail) links: Vec<Link>,
+}
+
+/// Reads a document, in one pass.
+pub(in crate::mail) fn read(html: &str) -> Read {
     let mut page = Page { out: String::with_capacity(html.len() / 4), ..Page::default() };
-    walk_visible(html, |event| match event {
-        Event::Open(tag) => page.open(tag),
-        Event::Close(name) => page.close(name),
-        Event::Text(text) => page.write(text),
+    let mut links = Links::default();
+    walk_visible(html, |event| {
+        links.see(&event);
+        match event {
+            Event::Open(tag) => page.open(tag),
+            Event::Close(name) => page.close(name),
+            Event::Text(text) => page.write(text),
+        }
     });
-    page.finish()
+    let (text, marks) = page.finish();
+    Read { text, marks, links: links.finish() }
 }
 
 #[derive(Default)]
@@ -125,7 +141,18 @@ impl Page {
     }
 
     fn write(&mut self, text: &str) {
-        for c in text.chars().filter(|&c| !is_invisible(c)) {
+        let mut rest = text;
+        loop {
+            // Most of a text is plain letters, copied as they are.
+            let plain = rest.bytes().take_while(u8::is_ascii_graphic).count();
+            let (letters, others) = rest.split_at(plain);
+            self.out.push_str(letters);
+            let mut others = others.chars();
+            let Some(c) = others.next() else { return };
+            rest = others.as_str();
+            if is_invisible(c) {
+                continue;
+            }
             if self.preformatted > 0 && (c == '\n' || c == ' ' || c == '\t') {
                 if c == '\n' { self.out_newline() } else { self.out.push(HARD_BLANK) }
             } else if c.is_whitespace() {
@@ -224,7 +251,7 @@ fn joined(row: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     fn text(html: &str) -> String {
-        super::text(html).0
+        super::read(html).text
     }
 
     #[test]
@@ -253,7 +280,7 @@ mod tests {
         let html = "<div>Yes.</div><div>On Monday Bob wrote:<blockquote type=cite><p>Really?</p><p>Bob</p></blockquote>\
             <blockquote>indented</blockquote></div><div>Ann</div><div id=x_appendonsend></div><hr>\
             <div id=divRplyFwdMsg><b>Frå:</b> Bob<br>more</div>";
-        let (text, marks) = super::text(html);
+        let super::Read { text, marks, .. } = super::read(html);
         let lines: Vec<&str> = text.split('\n').collect();
         assert_eq!(marks.cited.iter().flat_map(|range| &lines[range.clone()]).collect::<Vec<_>>(), [&"Really?", &"Bob"]);
         assert_eq!(marks.trail.map(|line| lines[line]), Some("Frå: Bob"));

@@ -1,5 +1,9 @@
 //! The stream of tags without what a reader does not see.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::tags::{Event, Tag, walk};
 
 /// Like [`walk`], without scripts, styles, titles and hidden elements.
@@ -28,6 +32,9 @@ pub(super) fn walk_visible(html: &str, mut see: impl FnMut(Event<'_>)) {
     });
 }
 
+/// Words of a style that may hide.
+static HIDING: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("(?i-u)none|mso-hide|hidden").ok());
+
 fn is_hidden(tag: &Tag) -> bool {
     if matches!(tag.name.as_str(), "script" | "style" | "title" | "template") {
         return true;
@@ -37,8 +44,7 @@ fn is_hidden(tag: &Tag) -> bool {
     }
     tag.attribute("style").is_some_and(|style| {
         // Most styles hide nothing: look for the words before folding blanks and case away.
-        let says = |word: &[u8]| style.as_bytes().windows(word.len()).any(|found| found.eq_ignore_ascii_case(word));
-        if !says(b"none") && !says(b"mso-hide") && !says(b"hidden") {
+        if !HIDING.as_ref().is_some_and(|hiding| hiding.is_match(style)) {
             return false;
         }
         let style: String = style.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect();

@@ -1,9 +1,11 @@
 //! A message that was forwarded inside of another one's text, opened: whom it was from, what it said.
 
+use std::ops::Range;
+
 use super::fields::{Above, Block, Field, field_of};
 use super::lines::{Lines, folded};
 use super::trail::{attribution, introduces_forward, is_original_mark, is_rule};
-use super::{Marks, Portion, spans};
+use super::{Marks, Portion};
 use crate::mail::envelope::Address;
 
 /// Lines of rules and introductions above a forwarded header.
@@ -83,10 +85,14 @@ impl Subject {
 }
 
 impl Forwarded {
-    /// The message that `text` forwards, if its trail begins with one.
-    pub(in crate::mail) fn find(text: &str, marks: &Marks, subject: Subject) -> Option<Self> {
+    /// The message that a text forwards, if its trail begins with one.
+    pub(in crate::mail) fn find(
+        (text, marks): (&str, &Marks),
+        spans: &[(Portion, Range<usize>)],
+        subject: Subject,
+    ) -> Option<Self> {
+        let (_, quoted) = spans.iter().find(|(portion, _)| *portion == Portion::Quoted)?;
         let lines = Lines::of(text, marks);
-        let (_, quoted) = spans(&lines, text.len()).into_iter().find(|(portion, _)| *portion == Portion::Quoted)?;
         let at = text.get(..quoted.start)?.matches('\n').count();
         let first = lines.filled_from(at);
         if let Some(count) = attribution(&lines, first) {

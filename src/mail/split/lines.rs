@@ -11,6 +11,8 @@ pub(super) struct Lines<'a> {
     folded: Vec<String>,
     /// Index of the first line at or below that is not blank.
     next_filled: Vec<usize>,
+    /// Whether a digit, an `@` or a colon at its end stands in each: without any, nothing says when or by whom something was written.
+    is_telling: Vec<bool>,
     is_cited: Vec<bool>,
     trail: Option<usize>,
 }
@@ -19,6 +21,7 @@ impl<'a> Lines<'a> {
     pub(super) fn of(text: &'a str, marks: &Marks) -> Self {
         let raw: Vec<&str> = text.split('\n').collect();
         let folded: Vec<String> = raw.iter().map(|line| folded(line)).collect();
+        let is_telling = folded.iter().map(|line| is_telling(line)).collect();
         let mut next_filled = vec![raw.len(); raw.len() + 1];
         for at in (0..raw.len()).rev() {
             let is_filled = raw.get(at).is_some_and(|line| !line.trim().is_empty());
@@ -33,7 +36,7 @@ impl<'a> Lines<'a> {
                 lines.fill(true);
             }
         }
-        Self { raw, folded, next_filled, is_cited, trail: marks.trail }
+        Self { raw, folded, next_filled, is_telling, is_cited, trail: marks.trail }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -52,8 +55,13 @@ impl<'a> Lines<'a> {
         self.folded.get(at).map_or("", String::as_str)
     }
 
+    /// Whether one of so many lines from this one on tells when or by whom something was written.
+    pub(super) fn is_telling(&self, at: usize, count: usize) -> bool {
+        self.is_telling.iter().skip(at).take(count).any(|is_telling| *is_telling)
+    }
+
     pub(super) fn is_blank(&self, at: usize) -> bool {
-        self.line(at).trim().is_empty()
+        at >= self.len() || self.filled_from(at) != at
     }
 
     /// Begins with `>`, or is cited by the HTML that the text was made of.
@@ -72,10 +80,17 @@ impl<'a> Lines<'a> {
     }
 }
 
+fn is_telling(line: &str) -> bool {
+    line.ends_with([':', '：']) || line.bytes().any(|byte| byte.is_ascii_digit() || byte == b'@')
+}
+
 pub(super) fn folded(line: &str) -> String {
     if line.len() > INTRODUCTION_MAX {
         return String::new();
     }
     let line = line.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '\u{feff}' | '\u{200e}' | '\u{200f}'));
+    if line.is_ascii() {
+        return line.to_ascii_lowercase();
+    }
     line.chars().map(|c| if c == '\u{a0}' || c == '\u{202f}' { ' ' } else { c }).flat_map(char::to_lowercase).collect()
 }

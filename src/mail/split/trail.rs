@@ -89,16 +89,25 @@ fn is_introduction(line: &str) -> bool {
 
 /// A line such as `---------- Forwarded message ---------` or `Begin forwarded message:`, folded.
 pub(super) fn introduces_forward(line: &str) -> bool {
+    if !is_ruled(line) && !line.ends_with([':', '：']) {
+        return false;
+    }
     let inner = line.trim_matches(is_ruling);
-    let is_set_off = line.starts_with("--") || line.starts_with("==") || line.starts_with("__") || line.ends_with([':', '：']);
-    is_set_off && (FORWARDED.has(inner) || line.starts_with("--") && FORWARDED.begins(inner).is_some())
+    FORWARDED.has(inner) || line.starts_with("--") && FORWARDED.begins(inner).is_some()
 }
 
 /// A line such as `-----Original Message-----`, folded.
 pub(super) fn is_original_mark(line: &str) -> bool {
+    let is_ruled = is_ruled(line);
+    if !is_ruled && !line.ends_with(':') {
+        return false;
+    }
     let inner = line.trim_matches(is_ruling);
-    let is_ruled = line.starts_with("--") || line.starts_with("__") || line.starts_with("==");
     is_ruled && ORIGINAL.begins(inner).is_some() || line.ends_with(':') && ORIGINAL.has(inner)
+}
+
+fn is_ruled(line: &str) -> bool {
+    line.starts_with("--") || line.starts_with("==") || line.starts_with("__")
 }
 
 fn is_ruling(c: char) -> bool {
@@ -113,7 +122,7 @@ pub(super) fn is_rule(line: &str) -> bool {
 /// How many lines "On … wrote:" takes, if it begins here.
 pub(super) fn attribution(lines: &Lines<'_>, at: usize) -> Option<usize> {
     let first = lines.folded(at);
-    if first.is_empty() {
+    if first.is_empty() || !lines.is_telling(at, WRAPPED_MAX) {
         return None;
     }
     let is_opened = is_opener(first);

@@ -20,6 +20,6 @@ impl Format for Html {
     }
 
     fn read(&self, file: &File<'_>) -> Result<Reading, String> {
-        file.text().map(|text| Reading::text(html::text(&text).0))
+        file.text().map(|text| Reading::text(html::read(&text).text))
     }
 }
