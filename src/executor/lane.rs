@@ -116,7 +116,7 @@ impl Executor {
     /// Whether the next action is a call to a mailbox that takes none now.
     fn is_shut(work: &Work<'_>, position: usize) -> bool {
         let planned = &work.turn.actions[position].planned;
-        planned.withheld.is_none() && !schedule::is_post(&planned.action) && !work.mailbox.graph.is_open()
+        planned.withheld.is_none() && !schedule::is_post(&planned.action) && work.mailbox.graph.opens_in().is_some()
     }
 
     async fn perform(&self, work: &mut Work<'_>, range: std::ops::Range<usize>) -> Result<(), JournalError> {

@@ -210,7 +210,7 @@ impl Executor {
 
     /// Neither is begun what would only be put off: a mailbox's backlog waits in the journal as it is.
     fn left_alone(&self, busy: &Bulkhead<Row>) -> LeftAlone {
-        let closed = self.mailboxes.all().into_iter().filter(|(_, mailbox)| !mailbox.graph.is_open());
+        let closed = self.mailboxes.all().into_iter().filter(|(_, mailbox)| mailbox.graph.opens_in().is_some());
         let resting = self.leases.resting().into_iter().collect();
         LeftAlone { full: busy.full(), resting, closed: closed.map(|(name, _)| name).collect() }
     }
@@ -221,7 +221,9 @@ impl Executor {
         let idle = self.patience.idle;
         let until = next.map_or(idle, |at| std::time::Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
         let wait = if until.is_zero() { idle } else { until.min(idle) };
-        Ok(self.leases.next_awake().map_or(wait, |awake| wait.min(awake.max(std::time::Duration::from_millis(1)))))
+        let opens = self.mailboxes.all().into_iter().filter_map(|(_, mailbox)| mailbox.graph.opens_in());
+        let wakes = opens.chain(self.leases.next_awake()).min();
+        Ok(wakes.map_or(wait, |wakes| wait.min(wakes.max(std::time::Duration::from_millis(1)))))
     }
 
     async fn note_end(&self, row: Row, ended: Result<(), JournalError>) -> Result<(), JournalError> {

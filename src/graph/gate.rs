@@ -120,10 +120,12 @@ impl Gate {
         Spending { calls: spent.calls(), budget: spent.budget }
     }
 
-    /// Whether work may begin that can wait as well: it leaves a part of the budget to looking for new mail and to keeping leases.
-    pub fn is_open(&self) -> bool {
+    /// How long until work may begin that can wait as well; `None` for now. It leaves a part of the budget to looking for new mail and to
+    /// keeping leases.
+    pub fn opens_in(&self) -> Option<Duration> {
         let reserve = self.spent().budget / RESERVE;
-        self.closed(reserve).is_none()
+        let (Closed::Asked(wait) | Closed::Spent(wait)) = self.closed(reserve)?;
+        Some(wait)
     }
 
     /// Waits for a place, at most `limit` for the mailbox to open.
@@ -223,13 +225,14 @@ mod tests {
         let gate = Gate::new(clock.clone(), 100);
         let mut open = Vec::new();
         for _ in 0..100 {
-            open.push(gate.is_open());
+            open.push(gate.opens_in());
             assert!(gate.enter(LIMIT).await.is_ok());
         }
-        assert_eq!(open.iter().filter(|is_open| **is_open).count(), 98);
+        let expected = [vec![None; 98], vec![Some(Duration::from_secs(610)); 2]].concat();
+        assert_eq!(open, expected);
         clock.advance(Duration::from_secs(610));
-        assert!(gate.is_open());
+        assert_eq!(gate.opens_in(), None);
         gate.close(Duration::from_secs(1));
-        assert!(!gate.is_open());
+        assert_eq!(gate.opens_in(), Some(Duration::from_secs(1)));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -95,9 +96,10 @@ impl Mailbox {
         self.gate.spending()
     }
 
-    /// Whether work may begin that can wait as well: the service did not ask for a pause, and the budget is not nearly spent.
-    pub fn is_open(&self) -> bool {
-        self.gate.is_open()
+    /// How long until work may begin that can wait as well, since the service asked for a pause or the budget is nearly spent; `None` for
+    /// now.
+    pub fn opens_in(&self) -> Option<Duration> {
+        self.gate.opens_in()
     }
 
     /// A call that changes nothing; `path` is what follows the mailbox.
