@@ -279,7 +279,8 @@ fn a_backlog_beyond_the_calls_of_ten_minutes_waits_without_a_word_and_what_goes_
         let done = subjects(&lab, simulated::MAILBOX, "Done").as_array().unwrap().len();
         assert!((140..200).contains(&done), "{done} were moved by 400 calls, two each");
         assert_eq!(lab.receiver.received().len(), 300);
-        minutes(45).await;
+        // The oldest calls are ten minutes old after ten minutes and ten seconds; nobody else wakes the engine then.
+        minutes(6).await;
         assert_eq!(subjects(&lab, simulated::MAILBOX, "Done").as_array().unwrap().len(), 300);
         let journal = lab.journal().unwrap();
         let mut put_off = 0;
@@ -288,7 +289,7 @@ fn a_backlog_beyond_the_calls_of_ten_minutes_waits_without_a_word_and_what_goes_
             put_off += story.lines.iter().filter(|line| line.event == "deferred").count();
         }
         // Those that were on their way when the last call was used up.
-        assert!(put_off <= 64, "{put_off} times a move was put off");
+        assert!(put_off <= 16, "{put_off} times a move was put off");
         lab.end().await;
     });
 }

@@ -121,7 +121,8 @@ impl Decider {
     }
 
     async fn undecided(&self, busy: &Bulkhead<Row>) -> Result<Vec<Undecided>, JournalError> {
-        match self.journal.undecided(WAITING_OF_ONE_MAX * 2, busy.full()).await {
+        // Those in decision are among them, so that as many again must be looked for.
+        match self.journal.undecided((WAITING_OF_ONE_MAX * 2, WAITING_MAX * 2), busy.full()).await {
             Err(error) if error.is_passing() => Ok(Vec::new()),
             other => other,
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rusqlite::{Connection, Row as SqlRow, params};
+use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -58,35 +58,36 @@ pub enum Undone {
 }
 
 impl Journal {
-    /// Messages to decide now, longest waiting first: of each mailbox at most so many, of those that are `full` none.
+    /// Messages to decide now, longest waiting first: at most so many of one mailbox and so many in all, none of mailboxes that are `full`.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn undecided(&self, limit: usize, full: BTreeSet<MailboxName>) -> Result<Vec<Undecided>, JournalError> {
+    pub async fn undecided(
+        &self,
+        (of_one, in_all): (usize, usize),
+        full: BTreeSet<MailboxName>,
+    ) -> Result<Vec<Undecided>, JournalError> {
         let now = self.now_ms();
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let of_one = i64::try_from(of_one).unwrap_or(i64::MAX);
         self.look(move |connection| {
-            let mut found = Vec::new();
+            // By the index alone: what is far behind is not read whole each time.
+            let mut waiting: Vec<(i64, i64)> = Vec::new();
             for mailbox in lanes::waiting(connection, ("message", "status = 'seen'"))? {
                 if full.contains(&mailbox) {
                     continue;
                 }
                 let mut statement = connection.prepare_cached(
-                    "SELECT id, mailbox, graph_id, envelope, tries, deaths, look_at FROM message
-                     WHERE status = 'seen' AND mailbox = ? AND look_at <= ? ORDER BY look_at, id LIMIT ?",
+                    "SELECT look_at, id FROM message WHERE status = 'seen' AND mailbox = ? AND look_at <= ?
+                     ORDER BY look_at, id LIMIT ?",
                 )?;
-                let rows =
-                    statement.query_map(params![mailbox.as_str(), now, limit], |row| Ok((row.get(6)?, undecided(row)?)))?;
-                found.extend(rows.collect::<Result<Vec<(i64, _)>, _>>()?);
+                let rows = statement.query_map(params![mailbox.as_str(), now, of_one], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                for row in rows {
+                    waiting.push(row?);
+                }
             }
-            found.sort_by_key(|(look_at, (message, ..))| (*look_at, message.row));
-            let whole = found.into_iter().map(|(_, (mut message, graph_id, envelope))| {
-                message.envelope = from_json(&envelope)?;
-                message.envelope.id = Some(MessageId::new(graph_id));
-                message.answers = answers(connection, message.row)?;
-                Ok(message)
-            });
-            whole.collect()
+            waiting.sort_unstable();
+            waiting.truncate(in_all);
+            waiting.into_iter().map(|(_, id)| whole(connection, Row(id))).collect()
         })
         .await
     }
@@ -269,16 +270,24 @@ impl Journal {
     }
 }
 
-fn undecided(row: &SqlRow<'_>) -> rusqlite::Result<(Undecided, String, String)> {
-    let message = Undecided {
-        row: Row(row.get(0)?),
-        mailbox: MailboxName::new(row.get::<_, String>(1)?),
-        envelope: Envelope::default(),
-        answers: Answers::new(),
-        tries: row.get(4)?,
-        deaths: row.get(5)?,
-    };
-    Ok((message, row.get(2)?, row.get(3)?))
+fn whole(connection: &Connection, row: Row) -> Result<Undecided, StepError> {
+    let mut statement =
+        connection.prepare_cached("SELECT mailbox, graph_id, envelope, tries, deaths FROM message WHERE id = ?")?;
+    let (mut message, graph_id, envelope) = statement.query_row([row.0], |found| {
+        let message = Undecided {
+            row,
+            mailbox: MailboxName::new(found.get::<_, String>(0)?),
+            envelope: Envelope::default(),
+            answers: Answers::new(),
+            tries: found.get(3)?,
+            deaths: found.get(4)?,
+        };
+        Ok((message, found.get::<_, String>(1)?, found.get::<_, String>(2)?))
+    })?;
+    message.envelope = from_json(&envelope)?;
+    message.envelope.id = Some(MessageId::new(graph_id));
+    message.answers = answers(connection, row)?;
+    Ok(message)
 }
 
 pub(super) fn answers(connection: &Connection, row: Row) -> Result<Answers, StepError> {

@@ -99,7 +99,7 @@ mod tests {
             .record_page(&arrival, vec![envelope], Looked { next: "cursor".into(), calls: 0 }, jiff::Timestamp::MIN)
             .await
             .unwrap();
-        let row = journal.undecided(1, BTreeSet::new()).await.unwrap()[0].row;
+        let row = journal.undecided((1, 1), BTreeSet::new()).await.unwrap()[0].row;
         let hash = RuleSetHash::new("7f");
         journal.keep_rule_set(&hash, &std::collections::BTreeMap::new()).await.unwrap();
         let planned = PlannedAction { rule: "10-a".into(), action: Action::MarkRead, withheld: None };

@@ -137,6 +137,8 @@ mod tests {
         assert_eq!(tables.map(count), [1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
         let deaths = "SELECT group_concat(deaths) FROM message";
         assert_eq!(connection.query_row(deaths, [], |row| row.get::<_, String>(0)).unwrap(), "0,2");
+        let of: String = connection.query_row("SELECT mailbox FROM action", [], |row| row.get(0)).unwrap();
+        assert_eq!(of, "invoices");
         let broken: i64 = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
         assert_eq!(broken, 0);
     }

@@ -1,1 +1,1 @@
-UPDATE action SET mailbox = 'invoices';
+-- The action of the first sample has its mailbox from the migration.

@@ -17,13 +17,13 @@ fn parts(text: &str) -> [String; 3] {
     [split.top, split.signature, split.quoted]
 }
 
-fn find(text: &str, subject: Subject) -> Option<Forwarded> {
+fn opened(text: &str, subject: Subject) -> Option<Forwarded> {
     let marks = Marks::default();
     Forwarded::find((text, &marks), &Split::of(text, &marks).spans, subject)
 }
 
 fn forwarded(text: &str) -> Option<Forwarded> {
-    find(text, Subject::Forward)
+    opened(text, Subject::Forward)
 }
 
 fn person(name: &str, address: &str) -> Address {
@@ -231,10 +231,10 @@ fn outlook_for_mac_forwards_below_an_attribution_and_an_answer_s_trail_is_no_for
         ..Forwarded::default()
     };
     assert_eq!(forwarded(text), Some(expected));
-    let find = |subject| find(text, Subject::of(Some(subject)));
+    let find = |subject| opened(text, Subject::of(Some(subject)));
     assert_eq!([find("RE: Order"), find("Order")], [None, None]);
     let header = "Yes\n\nFrom: Bob <bob@fabrikam.com>\nSent: Monday\nTo: Ann\nSubject: Order\n\nold\n";
-    let find = |subject| super::stories::find(header, Subject::of(Some(subject))).is_some();
+    let find = |subject| opened(header, Subject::of(Some(subject))).is_some();
     assert_eq!([find("AW: Order"), find("[EXTERNAL] WG: Order"), find("Order")], [false, true, true]);
 }
 
