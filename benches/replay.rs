@@ -15,14 +15,13 @@ mod process;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
+use process::mail::{files, generated};
 use process::{Cost, cost_of, spread};
 use serde_json::{Value, json};
 
-/// Mail of the job.
-const MAILS: usize = 10_000;
 /// Mail that shows whether memory grows with their number.
 const FEW: usize = 1_000;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_postroom");
@@ -51,19 +50,6 @@ fn main() {
     }
 }
 
-/// The mail of the job, made once.
-fn generated() -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench-mail");
-    if !dir.join("complete").is_file() {
-        println!("{MAILS} mails are made in {} …", dir.display());
-        let mut make = Command::new("python3");
-        make.arg(format!("{HERE}/make_mail.py")).args(["-n", &MAILS.to_string(), "--seed", "1", "--formats", "eml", "--out"]);
-        assert!(make.arg(&dir).status().unwrap().success(), "the mail could not be made");
-        std::fs::write(dir.join("complete"), "").unwrap();
-    }
-    dir
-}
-
 /// The cheap variants, in a process of their own.
 fn child(variant: &str, dir: &Path) {
     for path in files(dir) {
@@ -75,13 +61,6 @@ fn child(variant: &str, dir: &Path) {
             other => panic!("there is no variant {other}"),
         }
     }
-}
-
-fn files(dir: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
-    files.sort();
-    files
 }
 
 fn replay(dir: &Path, jobs: &str) -> Command {

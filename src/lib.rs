@@ -6,10 +6,11 @@
 //! Three loops stand around one journal: [`intake`] writes what arrived, the [`decider`] writes what should happen, the [`executor`]
 //! writes what did happen. They never call each other. `ARCHITECTURE.md` follows one message through the house.
 
-// Leaves: names, time, what outgoing connections share, panics in words, who is served, what a remote error means.
+// Leaves: names, time, what outgoing connections share, panics in words, who is served, when a loop looks, what a remote error means.
 pub mod bulkhead;
 pub mod clock;
 pub mod ids;
+pub mod looks;
 pub mod outgoing;
 pub mod panics;
 pub mod roster;

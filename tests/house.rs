@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// Leaves that every module may use.
-const LEAVES: [&str; 7] = ["ids", "clock", "verdict", "outgoing", "panics", "roster", "bulkhead"];
+const LEAVES: [&str; 8] = ["ids", "clock", "verdict", "outgoing", "panics", "roster", "bulkhead", "looks"];
 /// Values that every module above them may use.
 const VALUES: [&str; 2] = ["mail", "plan"];
 /// What each module may use beside leaves and values.

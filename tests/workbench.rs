@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use postroom::config::Reload;
 use postroom::ids::MailboxName;
 use postroom::simulator::{AskReply, Receiver, ReceiverOptions};
 use serde_json::{Value, json};
@@ -237,6 +238,54 @@ async fn messages_that_a_rule_parked_become_fixtures_in_which_nobody_is_named() 
     assert!(again.2.contains("is there already"), "{}", again.2);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_that_fixtures_do_not_expect_stays_out_unless_the_mailbox_is_content_with_check() {
+    for reload in [Reload::Fixtures, Reload::Check] {
+        let mut world = World::new(&[("10-file.rhai", RULE)]).await;
+        let mailbox = world.config.mailboxes.get_mut(&name()).unwrap();
+        mailbox.reload = reload;
+        let fixtures = world.rules_dir().with_file_name("fixtures").join("invoices");
+        write(&fixtures.join("a.eml"), &String::from_utf8(mail(9, "Ninth", "x")).unwrap());
+        write(
+            &fixtures.join("a.expect.toml"),
+            "[expect]\nrules = [\"10-file\"]\n\n[[expect.action]]\ncategorise = [\"Seen\"]\n\n[[expect.action]]\nmove_to = \"Processed\"\n",
+        );
+        world.start().await;
+        until_versions(&world, 1).await;
+        write(&world.rules_dir().join("10-file.rhai"), &RULE.replace("Processed", "Done"));
+        world.until_page("a.eml is different").await;
+        let folder = if reload == Reload::Check { "Done" } else { "Processed" };
+        world.deliver(&mail(1, "First", "x"));
+        world.settled(1).await;
+        assert_eq!(world.folders(), json!({ folder: ["First"] }), "{reload:?}");
+        world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_that_was_never_worked_is_searched_in_the_mailbox_and_becomes_fixtures() {
+    let world = World::new(&[("10-file.rhai", RULE)]).await;
+    for (number, subject) in [(1, "Reminder of invoice 17"), (2, "Lunch"), (3, "Second reminder")] {
+        world.deliver(&mail(number, subject, "Please pay."));
+    }
+    let config = configured(&world, "");
+    let record = |arguments: &[&str]| said(&postroom(&config, &[&["record", "--mailbox", "invoices"], arguments].concat()));
+    let (code, newest, told) = record(&["--search", "subject:reminder", "--last", "1"]);
+    assert_eq!((code, newest.contains("-second-reminder.eml"), newest.lines().count()), (0, true, 1), "{newest}{told}");
+    let (code, lunch, told) = record(&["2@fabrikam.com"]);
+    assert_eq!((code, lunch.contains("-lunch.eml")), (0, true), "{lunch}{told}");
+    assert_eq!(said(&postroom(&config, &["test"])).0, 0, "both come as they were recorded");
+    for (arguments, sentence) in [
+        (&["--search", "from:tailspintoys.com"][..], "there is no such message in invoices"),
+        (&["17", "nobody@fabrikam.com"], "There is no message nobody@fabrikam.com, neither in the journal nor in the mailbox."),
+        (&["--parked-by", "10-file"], "there is no journal yet"),
+        (&["--search", "a", "--last", "0"], "0 is not in 1..=1000"),
+    ] {
+        let (code, files, told) = record(arguments);
+        assert_eq!((code == 0, files.as_str(), told.contains(sentence)), (false, "", true), "{arguments:?}: {told}");
+    }
+}
+
 /// A folder with the sample configuration and a mailbox of its own.
 fn sample() -> tempfile::TempDir {
     let place = tempfile::tempdir().unwrap();
@@ -281,6 +330,28 @@ fn nothing_is_accepted_without_somebody_who_says_so() {
     assert!(expectation().contains("move_to = \"Reminders\""));
     let (code, _, told) = said(&postroom(&config, &["test", "--filter", "nothing"]));
     assert_eq!((code, told.as_str()), (2, "postroom: no case is among those that were asked for\n"));
+}
+
+#[test]
+fn an_expectation_that_no_mail_is_beside_is_told_with_the_one_that_was_meant() {
+    let place = sample();
+    for (file, text) in [
+        ("a.expect.toml", "[expect]\nrules = [\"10-reminders\"]\n\n[[expect.action]]\nmove_to = \"Reminders\"\n"),
+        ("a.eml.expect.toml", "[expect]\ndecision = \"none\"\n"),
+        ("z.expect.toml", "[expect]\ndecision = \"none\"\n"),
+    ] {
+        write(&place.path().join("fixtures/invoices").join(file), text);
+    }
+    let (code, text, _) = said(&postroom(&place.path().join("postroom.toml"), &["test"]));
+    assert_eq!(
+        (code, text.as_str()),
+        (
+            1,
+            "invoices/a.eml.eml  different\n    a.eml.expect.toml has no mail: a.eml.eml is not beside it; what is expected of a.eml is \
+             written in a.expect.toml\n\ninvoices/z.eml  different\n    z.expect.toml has no mail: z.eml is not beside it\n\n\
+             invoices  4 cases: 2 as expected, 2 different\n4 cases: 2 as expected, 2 different\n"
+        )
+    );
 }
 
 #[test]

@@ -28,7 +28,6 @@ pub fn measure(corpora: &Corpora) -> Vec<Line> {
     lines.extend(replies(corpora));
     lines.extend(forwards(corpora));
     lines.extend(values(corpora));
-    lines.extend(times(corpora, &html));
     lines.extend(damaged(corpora, &html));
     lines
 }
@@ -281,12 +280,13 @@ fn read(content: &Content) -> usize {
     content.text().len() + content.top_text().len() + content.links().len() + usize::from(content.forwarded().is_some())
 }
 
-fn times(corpora: &Corpora, html: &[String]) -> Vec<Line> {
+pub fn times(corpora: &Corpora) -> Vec<Line> {
+    let html = html_files(corpora);
     let mails: Vec<Vec<u8>> = corpora.files("mailbox", &[]).iter().map(|file| std::fs::read(file).unwrap()).collect();
     let mails: Vec<&Vec<u8>> = mails.iter().filter(|raw| Content::parse((*raw).clone()).attachments().is_empty()).collect();
     let took = |bytes: usize, work: &dyn Fn() -> usize, pieces: usize| {
         let _ = work();
-        let rounds = (0..5).map(|_| {
+        let rounds = (0..25).map(|_| {
             let began = Instant::now();
             std::hint::black_box(work());
             began.elapsed()

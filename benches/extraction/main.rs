@@ -25,6 +25,7 @@ type Family = (&'static str, fn(&Corpora) -> Vec<Line>);
 /// One file a family; each gives its lines of the table.
 const FAMILIES: &[Family] = &[
     ("bodies", bodies::measure),
+    ("times", bodies::times),
     ("pdf", pdf::measure),
     ("spreadsheets", office::spreadsheets),
     ("word", office::word),

@@ -41,7 +41,7 @@ def from_openpyxl(path):
 def from_xlrd(path):
     import xlrd
 
-    book = xlrd.open_workbook(path)
+    book = xlrd.open_workbook(path, formatting_info=True)
     for sheet in book.sheets():
         cells = []
         for row in range(sheet.nrows):
@@ -50,7 +50,10 @@ def from_xlrd(path):
                 if at.ctype in (xlrd.XL_CELL_EMPTY, xlrd.XL_CELL_BLANK) or at.value == "":
                     continue
                 value = at.value
-                if at.ctype == xlrd.XL_CELL_DATE:
+                shown = book.format_map[book.xf_list[at.xf_index].format_key].format_str.lower()
+                if at.ctype == xlrd.XL_CELL_DATE and "[h" in shown:
+                    value = datetime.timedelta(days=value)
+                elif at.ctype == xlrd.XL_CELL_DATE:
                     value = xlrd.xldate_as_datetime(value, book.datemode) if value >= 1 else datetime.time()
                 elif at.ctype == xlrd.XL_CELL_BOOLEAN:
                     value = bool(value)

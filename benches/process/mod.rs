@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each bench uses its part of this")]
 
+pub mod mail;
+
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 

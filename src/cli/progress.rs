@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+use super::terminal::{columns_of, cut};
 use crate::clock::{Clock, Stopwatch};
 
 /// Pause between two pictures.
@@ -35,16 +36,25 @@ impl Progress {
         let Some(shown) = &mut self.0 else { return };
         if shown.since.elapsed() >= EVERY {
             shown.since = shown.clock.stopwatch();
+            let told = told(shown.what, count, shown.total, shown.begun.elapsed());
+            // A line that is too long for the terminal could not be taken away again.
+            let columns = columns_of(&std::io::stderr()).unwrap_or(usize::MAX);
             // Progress that cannot be shown is no loss.
-            let _ = write!(std::io::stderr(), "\r{}\x1b[K", told(shown.what, count, shown.total, shown.begun.elapsed()));
+            let _ = write!(std::io::stderr(), "\r{}\x1b[K", cut(&told, columns.saturating_sub(1)));
+        }
+    }
+
+    /// Makes room for a line of something else.
+    pub(super) fn hide(&self) {
+        if self.0.is_some() {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
     }
 
     /// Takes it away.
     pub(super) fn clear(&mut self) {
-        if self.0.take().is_some() {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
+        self.hide();
+        self.0 = None;
     }
 }
 

@@ -4,34 +4,36 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use sha2::{Digest, Sha256};
 
 use super::replay::{load_rules, require_mailbox};
 use super::{Exit, OutsideError, say, tell};
 use crate::clock::{Clock, from_ms};
 use crate::config::Config;
 use crate::daemon::{fixtures_dir, graph_settings};
-use crate::graph::{Graph, Mailbox};
-use crate::ids::MailboxName;
-use crate::journal::{Decided, Journal, Told, Which};
-use crate::plan::Question;
+use crate::graph::{Graph, GraphError, Mailbox};
+use crate::ids::{MailboxName, MessageId};
+use crate::journal::{Decided, Journal, JournalError, Told, Which};
+use crate::mail::Envelope;
+use crate::plan::{Question, hex};
 use crate::replay::{Accepted, Case, Disguise, Given, GivenAnswer, Jobs, Rehearsal, in_order, recorded};
 
 /// Which messages, and what may stay in them.
 #[derive(Debug, clap::Args)]
 pub struct RecordArgs {
-    /// Messages: Message-ID, Graph id, or the number that the page shows.
+    /// Messages: Message-ID, Graph id, or the number that the page shows. They need not have been worked.
     message: Vec<String>,
     /// The mailbox.
     #[arg(long, value_name = "NAME")]
     mailbox: String,
-    /// The newest messages with this in their subject or sender.
+    /// The newest messages in which this is found, in any folder; as in Outlook: words, from:, subject:, received:.
     #[arg(long, value_name = "TEXT", conflicts_with = "message")]
     search: Option<String>,
     /// The newest messages that this rule parked, or in which it failed.
     #[arg(long, value_name = "RULE", conflicts_with = "message")]
     parked_by: Option<String>,
     /// How many of them.
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=i64::from(LAST_MAX)))]
     last: u32,
     /// A name, address, domain or number that stays as it is, because rules look for it.
     #[arg(long, value_name = "WORD")]
@@ -43,12 +45,43 @@ pub struct RecordArgs {
 
 /// Letters of a file name that come from the subject.
 const SLUG_MAX: usize = 48;
+/// Letters of a number made of a message's name.
+const NAME_MAX: usize = 8;
+/// Messages recorded at once at most: a search finds no more.
+const LAST_MAX: u32 = 1_000;
 
-/// A message that was fetched.
-struct Fetched {
-    message: Decided,
-    raw: Vec<u8>,
+/// A message that becomes a fixture.
+struct Chosen {
+    /// How its file's name begins and how people are told of it: its number in the journal, or a number made of its name.
+    name: String,
+    id: MessageId,
+    /// What its rules were told.
     told: Vec<Told>,
+    /// When they decided, or when it came.
+    now: Option<jiff::Timestamp>,
+}
+
+impl Chosen {
+    async fn decided(message: Decided, journal: &Journal) -> anyhow::Result<Option<Self>> {
+        let Some(id) = message.envelope.id else { return Ok(None) };
+        let told = journal.told(message.row).await?;
+        Ok(Some(Self { name: message.row.0.to_string(), id, told, now: Some(from_ms(message.decided_at)) }))
+    }
+
+    /// One that the mailbox showed; the journal may know more of it.
+    async fn shown(envelope: Envelope, journal: Option<&Journal>) -> anyhow::Result<Option<Self>> {
+        let Some(id) = envelope.id else { return Ok(None) };
+        if let Some(journal) = journal {
+            match journal.decided_named(id.as_str()).await {
+                Ok(message) => return Self::decided(message, journal).await,
+                Err(JournalError::Missing(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let own = envelope.internet_message_id.as_deref().unwrap_or(id.as_str());
+        let name = hex(&Sha256::digest(own)).chars().take(NAME_MAX).collect();
+        Ok(Some(Self { name, id, told: Vec::new(), now: envelope.received }))
+    }
 }
 
 pub(super) fn run(args: &RecordArgs, config: &Config) -> anyhow::Result<Exit> {
@@ -66,18 +99,18 @@ pub(super) fn run(args: &RecordArgs, config: &Config) -> anyhow::Result<Exit> {
     let dir = args.into.clone().unwrap_or_else(|| fixtures_dir(config, &name));
     std::fs::create_dir_all(&dir).with_context(|| format!("{} cannot be made", dir.display()))?;
     let (fetched, mut failures) = super::runtime()?.block_on(fetch(args, config, &graph.mailbox(&mailbox.address)))?;
-    anyhow::ensure!(!fetched.is_empty() || failures > 0, "the journal knows no such message of {name}");
+    anyhow::ensure!(!fetched.is_empty() || failures > 0, "there is no such message in {name}");
     let mut disguise =
         Disguise::new(&config.mailboxes.values().map(|mailbox| mailbox.address.clone()).collect::<Vec<_>>(), &args.keep);
     let mut cases = Vec::new();
-    for Fetched { message, raw, told } in fetched {
-        match written(&dir, &message, (&raw, told), &mut disguise)? {
+    for (message, raw) in fetched {
+        let name = message.name.clone();
+        match written(&dir, message, &raw, &mut disguise)? {
             Ok(case) => cases.push(case),
             Err(left) => {
                 failures += 1;
                 tell(&format!(
-                    "Message {} was not recorded: these are still in it: {}. If they may stay, name them with --keep.",
-                    message.row.0,
+                    "Message {name} was not recorded: these are still in it: {}. If they may stay, name them with --keep.",
                     left.join(", ")
                 ));
             }
@@ -92,47 +125,80 @@ pub(super) fn run(args: &RecordArgs, config: &Config) -> anyhow::Result<Exit> {
 }
 
 /// The messages with their content; those that could not be had are told and counted.
-async fn fetch(args: &RecordArgs, config: &Config, mailbox: &Mailbox) -> anyhow::Result<(Vec<Fetched>, usize)> {
-    let journal = Journal::open_existing(&config.state, Clock::system())?;
-    let chosen = choose(args, &journal).await;
-    let (mut fetched, mut failures) = (Vec::new(), 0);
-    for message in chosen? {
-        let Some(id) = message.envelope.id.clone() else { continue };
-        match mailbox.mime(&id).await {
-            Ok(raw) => {
-                let told = journal.told(message.row).await?;
-                fetched.push(Fetched { message, raw, told });
-            }
+async fn fetch(args: &RecordArgs, config: &Config, mailbox: &Mailbox) -> anyhow::Result<(Vec<(Chosen, Vec<u8>)>, usize)> {
+    let journal = if config.state.is_file() { Some(Journal::open_existing(&config.state, Clock::system())?) } else { None };
+    let (chosen, mut failures) = choose(args, journal.as_ref(), mailbox).await?;
+    if let Some(journal) = journal {
+        journal.close().await;
+    }
+    let mut fetched = Vec::new();
+    for message in chosen {
+        match mailbox.mime(&message.id).await {
+            Ok(raw) => fetched.push((message, raw)),
             Err(error) if error.is_gone() => {
                 failures += 1;
-                tell(&format!("Message {} is no longer in the mailbox.", message.row.0));
+                tell(&format!("Message {} is no longer in the mailbox.", message.name));
             }
-            Err(error) => return Err(OutsideError(error.to_string()).into()),
+            Err(error) => return Err(outside(&error)),
         }
     }
-    journal.close().await;
     Ok((fetched, failures))
 }
 
-async fn choose(args: &RecordArgs, journal: &Journal) -> anyhow::Result<Vec<Decided>> {
-    if args.message.is_empty() {
+/// The messages that were asked for; names that stand for none are told and counted.
+async fn choose(args: &RecordArgs, journal: Option<&Journal>, mailbox: &Mailbox) -> anyhow::Result<(Vec<Chosen>, usize)> {
+    let (mut chosen, mut failures) = (Vec::new(), 0);
+    if let Some(words) = &args.search {
+        let last = usize::try_from(args.last)?;
+        for envelope in mailbox.search(words, last).await.map_err(|error| outside(&error))? {
+            chosen.extend(Chosen::shown(envelope, journal).await?);
+        }
+    } else if let Some(rule) = &args.parked_by {
+        let journal = journal.context("there is no journal yet, so no rule has parked anything; `postroom run` makes it")?;
         let mailbox = MailboxName::new(args.mailbox.as_str());
-        let parked_by = args.parked_by.as_ref().map(|rule| format!("/{rule}"));
-        let which = Which { mailbox, since: i64::MIN, parked_by, search: args.search.clone() };
-        return Ok(journal.newest_decided(&which, args.last).await?);
+        let which = Which { mailbox, since: i64::MIN, parked_by: Some(format!("/{rule}")) };
+        for message in journal.newest_decided(&which, args.last).await? {
+            chosen.extend(Chosen::decided(message, journal).await?);
+        }
     }
-    let mut chosen = Vec::new();
     for name in &args.message {
-        chosen.push(journal.decided_named(name).await?);
+        match named(name, journal, mailbox).await? {
+            Some(message) => chosen.push(message),
+            None => {
+                failures += 1;
+                tell(&format!("There is no message {name}, neither in the journal nor in the mailbox."));
+            }
+        }
     }
-    Ok(chosen)
+    Ok((chosen, failures))
+}
+
+/// The message with this number, Message-ID or Graph id.
+async fn named(name: &str, journal: Option<&Journal>, mailbox: &Mailbox) -> anyhow::Result<Option<Chosen>> {
+    if let Some(journal) = journal {
+        match journal.decided_named(name).await {
+            Ok(message) => return Chosen::decided(message, journal).await,
+            Err(JournalError::Missing(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+    let shown = if is_number { None } else { mailbox.message_named(name).await.map_err(|error| outside(&error))? };
+    match shown {
+        Some(envelope) => Chosen::shown(envelope, journal).await,
+        None => Ok(None),
+    }
+}
+
+fn outside(error: &GraphError) -> anyhow::Error {
+    OutsideError(error.to_string()).into()
 }
 
 /// Writes the disguised mail; the case with what its rules are given, or what of the original is still in it.
 fn written(
     dir: &Path,
-    message: &Decided,
-    (raw, told): (&[u8], Vec<Told>),
+    message: Chosen,
+    raw: &[u8],
     disguise: &mut Disguise,
 ) -> anyhow::Result<Result<(Case, Given), Vec<String>>> {
     let mail = match disguise.mail(raw) {
@@ -141,7 +207,7 @@ fn written(
     };
     let subject = crate::mail::Content::parse(mail.clone()).envelope().subject.unwrap_or_default();
     // The same message under another disguise has another subject: it is known by its number.
-    let begin = format!("recorded-{}-", message.row.0);
+    let begin = format!("recorded-{}-", message.name);
     let name = format!("{begin}{}", slug(&subject));
     let case = Case {
         name: format!("{name}.eml"),
@@ -150,14 +216,14 @@ fn written(
     };
     let there = std::fs::read_dir(dir).with_context(|| format!("{} cannot be searched", dir.display()))?;
     if let Some(before) = there.flatten().find(|entry| entry.file_name().to_string_lossy().starts_with(&begin)) {
-        anyhow::bail!("message {} is there already, as {}; it is not written over", message.row.0, before.path().display());
+        anyhow::bail!("message {} is there already, as {}; it is not written over", message.name, before.path().display());
     }
     std::fs::write(&case.mail, mail).with_context(|| format!("{} cannot be written", case.mail.display()))?;
-    let answers = told.into_iter().filter_map(|told| {
+    let answers = message.told.into_iter().filter_map(|told| {
         let Question::Ask { endpoint, request } = told.question else { return None };
         Some(GivenAnswer { endpoint, request: disguise.value(&request), reply: disguise.value(&told.answer) })
     });
-    let given = Given { answers: answers.collect(), now: Some(from_ms(message.decided_at)), ..Given::default() };
+    let given = Given { answers: answers.collect(), now: message.now, ..Given::default() };
     Ok(Ok((case, given)))
 }
 

@@ -91,6 +91,8 @@ fn shown(lines: &[Line], now: Timestamp) -> String {
     let row = |Line { standing, .. }: &Line| {
         let oldest = standing.folders.iter().map(|(_, at)| *at).min();
         let received = match standing.missed {
+            // It is the audit that counts.
+            _ if standing.audited_until.is_none() => "-".to_owned(),
             0 => standing.received.to_string(),
             missed => format!("{} ({missed} found by the audit)", standing.received),
         };

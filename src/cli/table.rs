@@ -1,10 +1,12 @@
 //! Columns for people.
 
+use super::terminal::cut;
+
 /// Lays rows out in columns; the first row is the heading. The last column is not padded, over-long cells are cut.
 pub(super) fn table(rows: &[Vec<String>], widths_max: &[usize]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let cell =
-        |row: &Vec<String>, column: usize| cut(row.get(column).map_or("", String::as_str), widths_max.get(column).copied());
+        |row: &Vec<String>, column: usize| fitted(row.get(column).map_or("", String::as_str), widths_max.get(column).copied());
     let width = |column: usize| rows.iter().map(|row| cell(row, column).chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let line = |row: &Vec<String>| {
@@ -25,13 +27,10 @@ pub(super) fn table(rows: &[Vec<String>], widths_max: &[usize]) -> String {
     lines.join("\n")
 }
 
-fn cut(text: &str, max: Option<usize>) -> String {
+fn fitted(text: &str, max: Option<usize>) -> String {
     // What mail says must not move the cursor.
     let clean: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    match max {
-        Some(max) if clean.chars().count() > max => clean.chars().take(max.saturating_sub(1)).chain(['…']).collect(),
-        _ => clean,
-    }
+    cut(&clean, max.unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]

@@ -9,12 +9,24 @@ const COLUMNS_MIN: usize = 30;
 
 /// The columns of the terminal that standard output goes to; none where it goes to a file or another program.
 pub(super) fn columns() -> Option<usize> {
-    let out = std::io::stdout();
+    columns_of(&std::io::stdout())
+}
+
+/// The columns of the terminal that this goes to, if it goes to one.
+pub(super) fn columns_of(out: &(impl IsTerminal + std::os::fd::AsFd)) -> Option<usize> {
     if !out.is_terminal() {
         return None;
     }
-    let told = rustix::termios::tcgetwinsize(&out).map_or(0, |size| usize::from(size.ws_col));
+    let told = rustix::termios::tcgetwinsize(out).map_or(0, |size| usize::from(size.ws_col));
     Some(if told == 0 { COLUMNS } else { told.max(COLUMNS_MIN) })
+}
+
+/// As much of a text as a line of so many columns holds, with a sign where something is left out.
+pub(super) fn cut(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    text.chars().take(columns.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// The columns to lay a page out in.
@@ -46,6 +58,11 @@ pub(super) fn wrapped(text: &str, columns: usize, indent: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_cut_where_its_line_ends() {
+        assert_eq!([cut("four", 4), cut("letters", 4)], ["four", "let…"]);
+    }
 
     #[test]
     fn a_text_is_broken_at_its_blanks_and_a_long_word_stays_whole() {

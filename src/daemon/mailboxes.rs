@@ -14,7 +14,7 @@ use super::settings::served_mailbox;
 use super::{Configuration, Given, Reload, fixtures_dir, surroundings};
 use crate::clock::from_ms;
 use crate::config::{Config, MailboxConfig, Reload as ReloadSetting, Start};
-use crate::decider::{DecidedMailbox, LiveRules, Role, RulesWatch, kept_files, origin_of};
+use crate::decider::{DecidedMailbox, Edits, LiveRules, Role, RulesWatch, kept_files, origin_of};
 use crate::executor::ServedMailbox;
 use crate::graph::Graph;
 use crate::ids::MailboxName;
@@ -88,6 +88,7 @@ pub(super) struct Mailboxes {
     pub served: Roster<ServedMailbox>,
     pub shown: Roster<Shown>,
     pub trouble: Trouble,
+    pub edits: Edits,
 }
 
 /// A mailbox that can be worked.
@@ -147,6 +148,7 @@ impl Mailboxes {
         let rules = RulesWatch {
             mailbox: name.clone(),
             dir: mailbox.rules.clone(),
+            edits: self.edits.clone(),
             role: Role::Live,
             surroundings: surroundings(&self.config, name),
             gate: gate(fixtures_dir(&self.config, name), reload, Arc::clone(&remarks)),
@@ -181,6 +183,7 @@ impl Mailboxes {
             mailbox: beside.mailbox.clone(),
             surroundings: Surroundings { dir: dir.display().to_string(), ..beside.surroundings.clone() },
             dir,
+            edits: self.edits.clone(),
             role: Role::Shadow,
             gate: Arc::new(|_| Ok(())),
             live,

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::{Config, MailboxConfig};
-use crate::decider::Decider;
+use crate::decider::{Decider, Edits};
 use crate::endpoints::{EndpointError, Endpoints};
 use crate::executor::{Executor, LeaseTrouble, Machine, Patience};
 use crate::graph::{Graph, GraphError};
@@ -139,6 +139,7 @@ impl Daemon {
             served: Roster::default(),
             shown: Roster::default(),
             trouble: Trouble::default(),
+            edits: Edits::new(),
         };
         let mut prepared = Vec::new();
         for (name, set) in rules {

@@ -4,6 +4,7 @@
 
 mod bounce;
 mod decide;
+mod edits;
 mod live;
 mod origin;
 mod shadow;
@@ -15,6 +16,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 
+pub use edits::Edits;
 pub use live::{Gate, LiveRules, Loaded, Refusal};
 pub use origin::origin_of;
 pub use shadow::{Compare, Difference, Shadow};
@@ -24,7 +26,8 @@ use crate::bulkhead::Bulkhead;
 use crate::clock::Clock;
 use crate::endpoints::Endpoints;
 use crate::graph;
-use crate::journal::{Deciding, InstanceKey, Journal, JournalError, Row, Undecided};
+use crate::journal::{Deciding, InstanceKey, Journal, JournalError, Row, Undecided, Waiting};
+use crate::looks::Looks;
 use crate::parsing::Parser;
 use crate::roster::Roster;
 
@@ -85,21 +88,27 @@ impl Decider {
         let mut bell = self.journal.bell();
         let mut decisions = FuturesUnordered::new();
         let mut busy = Bulkhead::new(WAITING_MAX, WAITING_OF_ONE_MAX);
+        let mut looks = Looks::new(self.clock.clone());
         loop {
-            bell.borrow_and_update();
-            let mut is_full = false;
-            if !*stop.borrow() {
-                let undecided = self.undecided(&busy).await?;
-                is_full = !undecided.is_empty();
-                for message in undecided {
-                    if busy.enter(message.row, &message.mailbox) {
-                        decisions.push(self.decide_whole(message));
-                    }
-                }
-            } else if decisions.is_empty() {
+            let is_ending = *stop.borrow();
+            if is_ending && decisions.is_empty() {
                 return Ok(());
             }
-            let wait = if is_full { LOOK_AT_LEAST } else { self.wait().await? };
+            let wait = match looks.rest() {
+                Some(rest) => rest,
+                None if is_ending => self.idle,
+                None => {
+                    bell.borrow_and_update();
+                    let undecided = looks.make(self.undecided(&busy)).await?;
+                    let is_full = !undecided.now.is_empty();
+                    for message in undecided.now {
+                        if busy.enter(message.row, &message.mailbox) {
+                            decisions.push(self.decide_whole(message));
+                        }
+                    }
+                    if is_full { LOOK_AT_LEAST } else { looks.until(undecided.next_at, self.idle) }
+                }
+            };
             let room = busy.has_room();
             tokio::select! {
                 biased;
@@ -120,18 +129,11 @@ impl Decider {
         }
     }
 
-    async fn undecided(&self, busy: &Bulkhead<Row>) -> Result<Vec<Undecided>, JournalError> {
+    async fn undecided(&self, busy: &Bulkhead<Row>) -> Result<Waiting<Undecided>, JournalError> {
         // Those in decision are among them, so that as many again must be looked for.
         match self.journal.undecided((WAITING_OF_ONE_MAX * 2, WAITING_MAX * 2), busy.full()).await {
-            Err(error) if error.is_passing() => Ok(Vec::new()),
+            Err(error) if error.is_passing() => Ok(Waiting { now: Vec::new(), next_at: None }),
             other => other,
         }
-    }
-
-    async fn wait(&self) -> Result<Duration, JournalError> {
-        let next = self.journal.next_decision_at().await?;
-        let now = self.clock.now().as_millisecond();
-        let until = next.map_or(self.idle, |at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
-        Ok(if until.is_zero() { self.idle } else { until.min(self.idle) })
     }
 }

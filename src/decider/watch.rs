@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-use super::{Gate, LiveRules, origin_of};
+use super::{Edits, Gate, LiveRules, origin_of};
 use crate::clock::Clock;
 use crate::ids::MailboxName;
 use crate::journal::{Journal, JournalError};
@@ -33,6 +32,8 @@ pub struct RulesWatch {
     pub mailbox: MailboxName,
     /// Its rules folder.
     pub dir: PathBuf,
+    /// Who tells of edits in it, and in what it shares with others.
+    pub edits: Edits,
     /// What they are there for.
     pub role: Role,
     /// What the rules may name.
@@ -60,16 +61,15 @@ impl RulesWatch {
     /// # Errors
     /// The journal failed for good.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) -> Result<(), JournalError> {
-        let (told, mut changes) = mpsc::channel(16);
-        // The watcher's own thread ends when it is dropped, which is when this ends.
-        let _watcher = self.watcher(told);
+        let shared = self.dir.parent().into_iter().flat_map(|parent| [parent.join("lib"), parent.join("templates")]);
+        let mut edits = self.edits.watch(std::iter::once(self.dir.clone()).chain(shared));
         let mut tried = Some(self.live.current().hash().clone());
         while !*stop.borrow() {
             tokio::select! {
                 biased;
-                _ = changes.recv() => {
+                () = edits.changed() => {
                     self.clock.sleep(QUIET).await;
-                    while changes.try_recv().is_ok() {}
+                    edits.forget();
                 }
                 () = self.clock.sleep(LOOK_AT_MOST.max(self.idle)) => {}
                 _ = stop.changed() => continue,
@@ -132,22 +132,5 @@ impl RulesWatch {
         let stays = if self.role == Role::Live { "live" } else { "in the shadow" };
         tracing::error!(mailbox = %self.mailbox, "{}\nThe rule set was not loaded; version {} stays {stays}.", faults.join("\n"), live.short());
         self.live.refuse(faults, self.clock.now());
-    }
-
-    fn watcher(&self, told: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading the rules is an event too; only what changes them counts. A full channel has told enough.
-            if event.is_ok_and(|event| !event.kind.is_access()) {
-                let _ = told.try_send(());
-            }
-        });
-        let mut watcher = watcher.inspect_err(|error| tracing::warn!(%error, "edits are looked for every 5 s")).ok()?;
-        let shared = self.dir.parent().into_iter().flat_map(|parent| [parent.join("lib"), parent.join("templates")]);
-        for dir in std::iter::once(self.dir.clone()).chain(shared).filter(|dir| dir.is_dir()) {
-            if let Err(error) = watcher.watch(&dir, RecursiveMode::Recursive) {
-                tracing::warn!(%error, dir = %dir.display(), "edits there are looked for every 5 s");
-            }
-        }
-        Some(watcher)
     }
 }

@@ -20,6 +20,7 @@ mod verify;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -34,7 +35,8 @@ use crate::clock::{Clock, JumpWatch};
 use crate::endpoints::Endpoints;
 use crate::graph;
 use crate::ids::{MailboxName, RuleSetHash};
-use crate::journal::{Brake, InstanceKey, Journal, JournalError, LeftAlone, Row};
+use crate::journal::{Brake, InstanceKey, Journal, JournalError, LeftAlone, Row, Waiting};
+use crate::looks::Looks;
 use crate::mail::Content;
 use crate::parsing::{Parser, Unparsed};
 use crate::roster::Roster;
@@ -45,7 +47,7 @@ const LANES_MAX: usize = 256;
 /// Those of one mailbox: it takes four calls at a time, the others are in the journal or at an endpoint.
 const LANES_OF_ONE_MAX: usize = 16;
 /// The pause before something is tried again that the journal could not take now.
-const LOOK_AT_LEAST: std::time::Duration = std::time::Duration::from_secs(1);
+const LOOK_AT_LEAST: Duration = Duration::from_secs(1);
 /// Rule sets whose templates are kept compiled.
 const TEMPLATES_MAX: usize = 16;
 
@@ -166,22 +168,28 @@ impl Executor {
         let mut bell = self.journal.bell();
         let mut lanes = FuturesUnordered::new();
         let mut busy = Bulkhead::new(LANES_MAX, LANES_OF_ONE_MAX);
+        let mut looks = Looks::new(self.clock.clone());
         loop {
-            bell.borrow_and_update();
-            let mut is_full = false;
-            if !*stop.borrow() {
-                let due = self.due(&busy).await?;
-                is_full = !due.is_empty();
-                for (row, mailbox) in due {
-                    if busy.enter(row, &mailbox) {
-                        lanes.push(self.lane(row, stop.clone()));
-                    }
-                }
-            } else if lanes.is_empty() {
+            let is_ending = *stop.borrow();
+            if is_ending && lanes.is_empty() {
                 return self.give_back().await;
             }
-            // What is due but has no lane yet is taken up at the end of another one, which wakes us.
-            let wait = if is_full { LOOK_AT_LEAST } else { self.wait().await? };
+            let wait = match looks.rest() {
+                Some(rest) => rest,
+                None if is_ending => self.patience.idle,
+                None => {
+                    bell.borrow_and_update();
+                    let due = looks.make(self.due(&busy)).await?;
+                    let is_full = !due.now.is_empty();
+                    for (row, mailbox) in due.now {
+                        if busy.enter(row, &mailbox) {
+                            lanes.push(self.lane(row, stop.clone()));
+                        }
+                    }
+                    // What is due but has no lane yet is taken up at the end of another one, which wakes us.
+                    if is_full { LOOK_AT_LEAST } else { self.wait(looks.until(due.next_at, self.patience.idle)) }
+                }
+            };
             tokio::select! {
                 biased;
                 Some((row, ended)) = lanes.next() => {
@@ -195,7 +203,7 @@ impl Executor {
         }
     }
 
-    async fn due(&self, busy: &Bulkhead<Row>) -> Result<Vec<(Row, MailboxName)>, JournalError> {
+    async fn due(&self, busy: &Bulkhead<Row>) -> Result<Waiting<(Row, MailboxName)>, JournalError> {
         // Beyond those that wait for an endpoint there must be something to see.
         let limit = LANES_OF_ONE_MAX * 2 + self.held().len();
         let due = match self.follow_the_clock().await {
@@ -203,8 +211,8 @@ impl Executor {
             Err(error) => Err(error),
         };
         match due {
-            Err(error) if error.is_passing() => Ok(Vec::new()),
-            due => Ok(self.admit(due?)),
+            Err(error) if error.is_passing() => Ok(Waiting { now: Vec::new(), next_at: None }),
+            due => due.map(|due| Waiting { now: self.admit(due.now), ..due }),
         }
     }
 
@@ -215,15 +223,11 @@ impl Executor {
         LeftAlone { full: busy.full(), resting, closed: closed.map(|(name, _)| name).collect() }
     }
 
-    async fn wait(&self) -> Result<std::time::Duration, JournalError> {
-        let next = self.journal.next_action_at().await?;
-        let now = self.clock.now().as_millisecond();
-        let idle = self.patience.idle;
-        let until = next.map_or(idle, |at| std::time::Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
-        let wait = if until.is_zero() { idle } else { until.min(idle) };
+    /// That long, or until a mailbox takes calls again.
+    fn wait(&self, wait: Duration) -> Duration {
         let opens = self.mailboxes.all().into_iter().filter_map(|(_, mailbox)| mailbox.graph.opens_in());
         let wakes = opens.chain(self.leases.next_awake()).min();
-        Ok(wakes.map_or(wait, |wakes| wait.min(wakes.max(std::time::Duration::from_millis(1)))))
+        wakes.map_or(wait, |wakes| wait.min(wakes.max(Duration::from_millis(1))))
     }
 
     async fn note_end(&self, row: Row, ended: Result<(), JournalError>) -> Result<(), JournalError> {

@@ -23,6 +23,7 @@ mod messages;
 mod received;
 mod redact;
 mod request;
+mod search;
 mod sent;
 mod settings;
 mod sign_in;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use serde_json::Value;
 
 use super::rows::{from_json, optional, tell};
-use super::{Event, Journal, JournalError, Row, Status, StepError, delivery, lanes, next_status, witness};
+use super::{Event, Journal, JournalError, Row, Status, StepError, Waiting, delivery, lanes, next_status, witness};
 use crate::ids::{ActionId, MailboxName, MessageId, RuleSetHash};
 use crate::mail::Envelope;
 use crate::plan::PlannedAction;
@@ -82,12 +82,11 @@ const OPEN: &str = "turn = 1 AND status IN ('due', 'deferred', 'unclear')
                                                AND b.status <> 'done' AND b.result IS NULL))";
 
 impl Journal {
-    /// Messages that have an action to perform or verify now, longest due first: of each mailbox at most so many, but for what is
-    /// `left_alone`.
+    /// Messages that have an action to perform or verify: of each mailbox at most so many, but for what is `left_alone`.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn due(&self, limit: usize, left_alone: LeftAlone) -> Result<Vec<(Row, MailboxName)>, JournalError> {
+    pub async fn due(&self, limit: usize, left_alone: LeftAlone) -> Result<Waiting<(Row, MailboxName)>, JournalError> {
         let now = self.now_ms();
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.look(move |connection| {
@@ -110,20 +109,10 @@ impl Journal {
                 }
             }
             due.sort_by_key(|(due_at, row, _)| (*due_at, *row));
-            Ok(due.into_iter().map(|(_, row, mailbox)| (row, mailbox)).collect())
-        })
-        .await
-    }
-
-    /// When the next action is to be taken up, if any is open.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub async fn next_action_at(&self) -> Result<Option<i64>, JournalError> {
-        self.look(|connection| {
-            Ok(connection
-                .prepare_cached(&format!("SELECT min(due_at) FROM action WHERE {OPEN}"))?
-                .query_row([], |row| row.get(0))?)
+            let next_at = connection
+                .prepare_cached(&format!("SELECT min(due_at) FROM action WHERE {OPEN} AND due_at > ?"))?
+                .query_row([now], |row| row.get(0))?;
+            Ok(Waiting { now: due.into_iter().map(|(_, row, mailbox)| (row, mailbox)).collect(), next_at })
         })
         .await
     }

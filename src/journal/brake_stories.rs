@@ -17,7 +17,7 @@ async fn decided_by(desk: &Desk, hash: &str, ids: std::ops::Range<usize>) -> Vec
     let hash = RuleSetHash::new(hash);
     desk.journal.keep_rule_set(&hash, &std::collections::BTreeMap::new()).await.unwrap();
     let mut rows = Vec::new();
-    for undecided in desk.journal.undecided((1_000, 1_000), BTreeSet::new()).await.unwrap() {
+    for undecided in desk.journal.undecided((1_000, 1_000), BTreeSet::new()).await.unwrap().now {
         desk.journal.record_plan(undecided.row, &hash, plan(&[Action::MarkRead, reply()])).await.unwrap();
         rows.push(undecided.row);
     }

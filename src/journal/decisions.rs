@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::rows::{from_json, optional, tell, to_json};
-use super::{Journal, JournalError, Row, StepError, brake, lanes, memory};
+use super::{Journal, JournalError, Row, StepError, Waiting, brake, lanes, memory};
 use crate::ids::{ActionId, MailboxName, MessageId, QuestionKey, RuleName, RuleSetHash};
 use crate::mail::Envelope;
 use crate::plan::{Answers, Plan, Question, hex};
@@ -58,7 +58,7 @@ pub enum Undone {
 }
 
 impl Journal {
-    /// Messages to decide now, longest waiting first: at most so many of one mailbox and so many in all, none of mailboxes that are `full`.
+    /// Messages to decide: at most so many of one mailbox and so many in all, none of mailboxes that are `full`.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -66,7 +66,7 @@ impl Journal {
         &self,
         (of_one, in_all): (usize, usize),
         full: BTreeSet<MailboxName>,
-    ) -> Result<Vec<Undecided>, JournalError> {
+    ) -> Result<Waiting<Undecided>, JournalError> {
         let now = self.now_ms();
         let of_one = i64::try_from(of_one).unwrap_or(i64::MAX);
         self.look(move |connection| {
@@ -87,21 +87,11 @@ impl Journal {
             }
             waiting.sort_unstable();
             waiting.truncate(in_all);
-            waiting.into_iter().map(|(_, id)| whole(connection, Row(id))).collect()
-        })
-        .await
-    }
-
-    /// When the next message is to be looked at, if any waits.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub async fn next_decision_at(&self) -> Result<Option<i64>, JournalError> {
-        self.look(|connection| {
-            let at = connection
-                .prepare_cached("SELECT min(look_at) FROM message WHERE status = 'seen'")?
-                .query_row([], |row| row.get(0))?;
-            Ok(at)
+            let next_at = connection
+                .prepare_cached("SELECT min(look_at) FROM message WHERE status = 'seen' AND look_at > ?")?
+                .query_row([now], |row| row.get(0))?;
+            let now = waiting.into_iter().map(|(_, id)| whole(connection, Row(id))).collect::<Result<_, _>>()?;
+            Ok(Waiting { now, next_at })
         })
         .await
     }

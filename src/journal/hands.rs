@@ -178,11 +178,16 @@ fn speak_of_message(connection: &Connection, name: &str, word: &Word, now: i64) 
 
 /// The message named by its row, Message-ID or Graph id; of several with one Message-ID, the newest.
 pub(super) fn find(connection: &Connection, name: &str) -> Result<Row, StepError> {
+    // Most names are numbers, and these are found without reading all messages.
+    let row = name.parse::<i64>().ok().filter(|row| row.to_string() == name);
+    let by_row = connection.prepare_cached("SELECT id FROM message WHERE id = ?")?.query_row([row], |row| row.get(0).map(Row));
+    if let Some(found) = optional(by_row)? {
+        return Ok(found);
+    }
     let bracketed = format!("<{}>", name.trim_matches(['<', '>']));
     let found = connection
         .prepare_cached(
-            "SELECT id FROM message WHERE id = CAST(?1 AS INTEGER) AND CAST(id AS TEXT) = ?1 OR graph_id = ?1 OR internet_message_id = ?2
-             ORDER BY status = 'linked', id DESC LIMIT 1",
+            "SELECT id FROM message WHERE graph_id = ?1 OR internet_message_id = ?2 ORDER BY status = 'linked', id DESC LIMIT 1",
         )?
         .query_row([name, &bracketed], |row| row.get(0).map(Row));
     optional(found)?.ok_or_else(|| JournalError::Missing(format!("message {name}")).into())

@@ -99,7 +99,7 @@ mod tests {
             .record_page(&arrival, vec![envelope], Looked { next: "cursor".into(), calls: 0 }, jiff::Timestamp::MIN)
             .await
             .unwrap();
-        let row = journal.undecided((1, 1), BTreeSet::new()).await.unwrap()[0].row;
+        let row = journal.undecided((1, 1), BTreeSet::new()).await.unwrap().now[0].row;
         let hash = RuleSetHash::new("7f");
         journal.keep_rule_set(&hash, &std::collections::BTreeMap::new()).await.unwrap();
         let planned = PlannedAction { rule: "10-a".into(), action: Action::MarkRead, withheld: None };
@@ -188,7 +188,7 @@ mod tests {
         clock.jump(-30 * 24 * HOUR_MS);
         journal.distrust_far_times().await.unwrap();
         let due = async |left_alone| -> Vec<Row> {
-            journal.due(1, left_alone).await.unwrap().into_iter().map(|(row, _)| row).collect()
+            journal.due(1, left_alone).await.unwrap().now.into_iter().map(|(row, _)| row).collect()
         };
         assert_eq!((times(&journal, &clock, row).await.0, due(LeftAlone::default()).await), (0, vec![row]));
         for (name, expected) in [("sales", vec![row]), ("invoices", Vec::new())] {

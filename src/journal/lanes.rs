@@ -4,6 +4,15 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::ids::MailboxName;
 
+/// What a loop finds when it looks for its work.
+#[derive(Clone, Debug)]
+pub struct Waiting<T> {
+    /// What can be taken up now, longest waiting first.
+    pub now: Vec<T>,
+    /// When the first of what waits for a later time can be, in milliseconds.
+    pub next_at: Option<i64>,
+}
+
 /// The mailboxes with rows of a table for which a condition holds; both are ours, and an index by mailbox stands behind them.
 pub(super) fn waiting(connection: &Connection, (table, condition): (&str, &str)) -> rusqlite::Result<Vec<MailboxName>> {
     let mut next = connection

@@ -49,6 +49,7 @@ pub use decisions::{Recorded, Undecided, Undone};
 pub use delivery::{AcceptedMail, Returned};
 pub use fold::{Event, IllegalMove, Status, next_status};
 pub use hands::{ParkedLine, WaitingState, Word};
+pub use lanes::Waiting;
 pub use lock::{InstanceKey, Lock};
 pub use past::{Decided, Told, Which};
 pub use standing::Standing;

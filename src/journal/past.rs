@@ -33,8 +33,6 @@ pub struct Which {
     pub since: i64,
     /// Only those parked by, or faulted in, a rule of that name.
     pub parked_by: Option<String>,
-    /// Only those with this in their subject or sender.
-    pub search: Option<String>,
 }
 
 /// What one message's rules asked and were told.
@@ -48,8 +46,7 @@ pub struct Told {
 
 const WANTED: &str =
     "status IN ('planned', 'none', 'parked', 'faulted') AND mailbox = ?1 AND coalesce(received_at, seen_at) >= ?2
-    AND (?3 IS NULL OR status IN ('parked', 'faulted') AND instr(reason, ?3) > 0)
-    AND (?4 IS NULL OR instr(lower(coalesce(subject, '') || ' ' || coalesce(sender, '')), lower(?4)) > 0)";
+    AND (?3 IS NULL OR status IN ('parked', 'faulted') AND instr(reason, ?3) > 0)";
 
 const COLUMNS: &str = "id, graph_id, envelope, coalesce((SELECT max(at) FROM event WHERE message = message.id AND action IS NULL
     AND kind IN ('planned', 'none', 'parked', 'faulted')), changed_at)";
@@ -71,7 +68,7 @@ impl Journal {
         self.look(move |connection| {
             let count: i64 = connection
                 .prepare_cached(&format!("SELECT count(*) FROM message WHERE {WANTED}"))?
-                .query_row(params![which.mailbox.as_str(), which.since, which.parked_by, which.search], |row| row.get(0))?;
+                .query_row(params![which.mailbox.as_str(), which.since, which.parked_by], |row| row.get(0))?;
             Ok(usize::try_from(count).unwrap_or(0))
         })
         .await
@@ -84,8 +81,8 @@ impl Journal {
     pub async fn decided_after(&self, which: &Which, after: Row, limit: u32) -> Result<Vec<Decided>, JournalError> {
         let which = which.clone();
         self.look(move |connection| {
-            let sql = format!("SELECT {COLUMNS} FROM message WHERE {WANTED} AND id > ?5 ORDER BY id LIMIT ?6");
-            let wanted = params![which.mailbox.as_str(), which.since, which.parked_by, which.search, after.0, limit];
+            let sql = format!("SELECT {COLUMNS} FROM message WHERE {WANTED} AND id > ?4 ORDER BY id LIMIT ?5");
+            let wanted = params![which.mailbox.as_str(), which.since, which.parked_by, after.0, limit];
             let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query(wanted)?;
             let mut found = Vec::new();
@@ -104,9 +101,9 @@ impl Journal {
     pub async fn newest_decided(&self, which: &Which, limit: u32) -> Result<Vec<Decided>, JournalError> {
         let which = which.clone();
         self.look(move |connection| {
-            let sql = format!("SELECT {COLUMNS} FROM message WHERE {WANTED} ORDER BY id DESC LIMIT ?5");
+            let sql = format!("SELECT {COLUMNS} FROM message WHERE {WANTED} ORDER BY id DESC LIMIT ?4");
             let mut statement = connection.prepare_cached(&sql)?;
-            let mut rows = statement.query(params![which.mailbox.as_str(), which.since, which.parked_by, which.search, limit])?;
+            let mut rows = statement.query(params![which.mailbox.as_str(), which.since, which.parked_by, limit])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 found.push(decided(connection, row)?);

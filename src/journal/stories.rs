@@ -59,7 +59,7 @@ impl Desk {
     /// One message with a plan: its row and the ids of its actions.
     async fn planned(&self, plan: Plan) -> (Row, Vec<ActionId>) {
         self.arrive(vec![mail("AAk=", "<7@fabrikam.com>")]).await;
-        let row = self.journal.undecided((10, 10), BTreeSet::new()).await.unwrap()[0].row;
+        let row = self.journal.undecided((10, 10), BTreeSet::new()).await.unwrap().now[0].row;
         let hash = RuleSetHash::new("7f3a91c");
         self.journal.keep_rule_set(&hash, &std::collections::BTreeMap::new()).await.unwrap();
         assert_eq!(self.journal.record_plan(row, &hash, plan).await.unwrap(), Recorded::Planned);
@@ -69,7 +69,7 @@ impl Desk {
 
     /// The messages that are due, none left alone.
     pub async fn due(&self) -> Vec<Row> {
-        let due = self.journal.due(100, LeftAlone::default()).await.unwrap();
+        let due = self.journal.due(100, LeftAlone::default()).await.unwrap().now;
         due.into_iter().map(|(row, _)| row).collect()
     }
 
@@ -97,7 +97,7 @@ async fn a_page_and_its_cursor_are_kept_together_and_repeats_change_nothing() {
     assert_eq!(desk.journal.cursor(&inbox()).await.unwrap().as_deref(), Some("cursor"));
     desk.journal.drop_cursor(&inbox()).await.unwrap();
     assert_eq!(desk.journal.cursor(&inbox()).await.unwrap(), None);
-    assert_eq!(desk.journal.undecided((10, 10), BTreeSet::new()).await.unwrap().len(), 2);
+    assert_eq!(desk.journal.undecided((10, 10), BTreeSet::new()).await.unwrap().now.len(), 2);
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn a_plan_is_refused_when_what_it_recalled_has_changed() {
     let desk = desk();
     desk.arrive(vec![mail("A", "<1@fabrikam.com>"), mail("B", "<2@fabrikam.com>")]).await;
     let rows: Vec<Row> =
-        desk.journal.undecided((10, 10), BTreeSet::new()).await.unwrap().into_iter().map(|message| message.row).collect();
+        desk.journal.undecided((10, 10), BTreeSet::new()).await.unwrap().now.into_iter().map(|message| message.row).collect();
     let hash = RuleSetHash::new("7f3a91c");
     desk.journal.keep_rule_set(&hash, &std::collections::BTreeMap::new()).await.unwrap();
     let recalled = vec![MemoryRead { key: "invoice/7".into(), value: None }];
@@ -195,12 +195,12 @@ async fn a_plan_is_refused_when_what_it_recalled_has_changed() {
 async fn the_first_answer_to_a_question_holds() {
     let desk = desk();
     desk.arrive(vec![mail("A", "<1@fabrikam.com>")]).await;
-    let row = desk.journal.undecided((1, 1), BTreeSet::new()).await.unwrap()[0].row;
+    let row = desk.journal.undecided((1, 1), BTreeSet::new()).await.unwrap().now[0].row;
     let question = Question::Ask { endpoint: "supplier-check".into(), request: json!({ "vat": "DE1" }) };
     desk.journal.record_question(row, &question).await.unwrap();
     desk.journal.record_answer(row, &question, json!({ "known": true })).await.unwrap();
     desk.journal.record_answer(row, &question, json!({ "known": false })).await.unwrap();
-    let answers = desk.journal.undecided((1, 1), BTreeSet::new()).await.unwrap().remove(0).answers;
+    let answers = desk.journal.undecided((1, 1), BTreeSet::new()).await.unwrap().now.remove(0).answers;
     assert_eq!(answers, [(question.key(), json!({ "known": true }))].into());
 }
 
@@ -271,14 +271,14 @@ async fn a_full_disk_refuses_the_step_whole_and_lets_it_be_repeated() {
 async fn a_parked_message_is_decided_again_or_closed_by_a_person() {
     let desk = desk();
     desk.arrive(vec![mail("A", "<1@fabrikam.com>")]).await;
-    let row = desk.journal.undecided((1, 1), BTreeSet::new()).await.unwrap()[0].row;
+    let row = desk.journal.undecided((1, 1), BTreeSet::new()).await.unwrap().now[0].row;
     desk.journal.record_undone(row, None, Undone::Parked("no invoice number (10-a.rhai:8)".into())).await.unwrap();
-    assert_eq!(desk.journal.undecided((1, 1), BTreeSet::new()).await.unwrap().len(), 0);
+    assert_eq!(desk.journal.undecided((1, 1), BTreeSet::new()).await.unwrap().now.len(), 0);
     assert_eq!(
         desk.journal.speak("<1@fabrikam.com>", Word::Retry { by: "ana".into() }).await.unwrap(),
         "message 1 is decided again"
     );
-    assert_eq!(desk.journal.undecided((1, 1), BTreeSet::new()).await.unwrap().len(), 1);
+    assert_eq!(desk.journal.undecided((1, 1), BTreeSet::new()).await.unwrap().now.len(), 1);
     let refused = desk.journal.speak("1", Word::Skip { by: "ana".into() }).await.unwrap_err().to_string();
     assert_eq!(refused, "there is no parked message 1; an action is named by the `id` that `parked list --json` shows");
     let told: Vec<String> = desk.journal.story("1").await.unwrap().lines.into_iter().map(|line| line.event).collect();
@@ -328,7 +328,7 @@ async fn mail_that_comes_back_is_named_and_can_be_sent_once_more_as_another_mail
     let (row, ids) = desk.planned(plan(&[reply()])).await;
     desk.sent(row, &ids[0]).await;
     desk.arrive(vec![mail("NDR", "<ndr@contoso.com>")]).await;
-    let report = desk.journal.undecided((1, 1), BTreeSet::new()).await.unwrap()[0].row;
+    let report = desk.journal.undecided((1, 1), BTreeSet::new()).await.unwrap().now[0].row;
     let mailbox = MailboxName::new("invoices");
     assert!(desk.journal.may_bounce(&mailbox).await.unwrap());
     let foreign = Returned { message_ids: vec!["<other@contoso.com>".into()], ..Returned::default() };
@@ -369,7 +369,7 @@ async fn die_over(desk: &Desk, rows: &[Row]) {
 impl Desk {
     /// Each message's status and deaths, by row.
     async fn deaths(&self) -> Vec<(String, u32)> {
-        let waiting = self.journal.undecided((10, 10), BTreeSet::new()).await.unwrap();
+        let waiting = self.journal.undecided((10, 10), BTreeSet::new()).await.unwrap().now;
         let deaths = |row: i64| waiting.iter().find(|message| message.row == Row(row)).map_or(0, |message| message.deaths);
         let lines = self.journal.newest(10).await.unwrap();
         lines.iter().rev().map(|line| (line.status.clone(), deaths(line.row))).collect()
@@ -389,7 +389,7 @@ async fn a_message_during_whose_work_the_process_died_three_times_is_parked_and_
     let desk = desk();
     desk.arrive(vec![mail("AAk=", "<7@fabrikam.com>"), mail("AAl=", "<8@fabrikam.com>")]).await;
     let rows: Vec<Row> =
-        desk.journal.undecided((10, 10), BTreeSet::new()).await.unwrap().iter().map(|message| message.row).collect();
+        desk.journal.undecided((10, 10), BTreeSet::new()).await.unwrap().now.iter().map(|message| message.row).collect();
     die_over(&desk, &rows).await;
     die_over(&desk, &rows[..1]).await;
     assert_eq!(desk.deaths().await, [seen(1), seen(1)]);

@@ -52,6 +52,15 @@ pub struct Tried {
     result: Result<(CaseFile, Came), String>,
 }
 
+/// Why an expectation has no mail, and what to do.
+fn no_mail(case: &Case) -> String {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let (mail, expectation) = (name(&case.mail), name(&case.expectation));
+    let begin = format!("{expectation} has no mail: {mail} is not beside it");
+    let meant = mail.strip_suffix(".eml").and_then(|meant| Some((meant, source::expectation_name(meant)?)));
+    meant.map_or(begin.clone(), |(meant, own)| format!("{begin}; what is expected of {meant} is written in {own}"))
+}
+
 /// The cases of a folder and the folders in it, in name order. An expectation without a mail is a case too, and fails.
 ///
 /// # Errors
@@ -158,6 +167,9 @@ impl Tried {
     }
 
     fn with(rehearsal: &Rehearsal<'_>, case: Case, file: CaseFile) -> Self {
+        if !case.mail.exists() {
+            return Self::failed(case.clone(), no_mail(&case));
+        }
         let raw = match Found::in_file(case.name.as_str(), case.mail.clone()).read() {
             Ok(raw) => raw,
             Err(reason) => return Self::failed(case, format!("the mail {reason}")),

@@ -133,7 +133,7 @@ impl<'a> Mail<'a> {
         let mailbox = config.mailboxes.get(&recorded.mailbox).context("the mailbox is not configured")?;
         let clock = Clock::system();
         let from = since_when(since, clock.now(), &mailbox.time_zone)?;
-        let which = Which { mailbox: recorded.mailbox.clone(), since: from.as_millisecond(), parked_by: None, search: None };
+        let which = Which { mailbox: recorded.mailbox.clone(), since: from.as_millisecond(), parked_by: None };
         let total = near.runtime.block_on(recorded.journal.count_decided(&which))?;
         anyhow::ensure!(
             total > 0,

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::super::colours::Colours;
+use super::super::terminal::{columns, cut};
 use super::report::{Report, Shown};
 use crate::replay::Line;
 
@@ -18,11 +19,7 @@ const CONTEXT: usize = 2;
 /// Columns of standard output.
 fn width() -> usize {
     let said = || std::env::var("COLUMNS").ok()?.parse().ok();
-    let terminal = || {
-        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-        (size.ws_col > 0).then_some(usize::from(size.ws_col))
-    };
-    terminal().or_else(said).unwrap_or(WIDTH).clamp(20, WIDTH_MAX)
+    columns().or_else(said).unwrap_or(WIDTH).clamp(20, WIDTH_MAX)
 }
 
 pub(super) fn shown(report: &Report, show: usize) -> String {
@@ -147,13 +144,6 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
         rest = after;
     }
     lines
-}
-
-fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use notify::{RecursiveMode, Watcher};
 
 use super::ask::is_somebody_there;
 use super::colours::Colours;
+use super::progress::Progress;
 use super::replay::load_rules;
 use super::{Exit, say, tell};
 use crate::config::Config;
@@ -20,7 +21,7 @@ use crate::ids::MailboxName;
 use crate::replay::{Accepted, Case, Jobs, Rehearsal, Standing, Tried, cases_in, junit, try_cases};
 use crate::rules::{RuleFiles, RuleSet};
 use coverage::Reached;
-use review::Review;
+use review::{Review, Word};
 
 /// Which cases to run, and what to do with what came.
 #[derive(Debug, clap::Args)]
@@ -154,11 +155,17 @@ fn run_mailbox(
     let tally = &mut gathered.tally;
     let mut tried = Vec::new();
     let before = *tally;
+    let mut progress = Progress::new("cases", Some(cases.len()));
     try_cases(&Rehearsal::new(&rules), cases, Jobs::all_cores(), |case| {
+        progress.show(tried.len());
+        if case.standing != Standing::AsExpected {
+            progress.hide();
+        }
         show(name.as_str(), &case, review, tally);
         tried.push(case);
     })
     .context("the cases cannot be run")?;
+    progress.clear();
     say(&format!("{name}  {}", tally.since(before)));
     warn_if_changed(config, name, &rules);
     gathered.reached.extend(args.coverage.then(|| Reached::of(&rules, &tried)));
@@ -184,10 +191,11 @@ fn show(mailbox: &str, tried: &Tried, review: &mut Review, tally: &mut Tally) {
         Standing::NotYetExpected(came) => ("not yet expected", indented(came)),
         Standing::Different(difference) => ("different", indented(&coloured(difference, Colours::of_output()))),
     };
-    let refused = match review.say(&name, &format!("{name}  {standing}\n{text}")) {
-        None => "",
-        Some(false) => "; not accepted",
-        Some(true) => match tried.accept() {
+    let word = review.say(&name, &format!("{name}  {standing}\n{text}"));
+    let refused = match word {
+        Word::NotAsked => "",
+        Word::Refused | Word::Unseen => "; not accepted",
+        Word::Accepted => match tried.accept() {
             Accepted::Written | Accepted::Same => {
                 tally.accepted += 1;
                 say(&format!("{name}  accepted"));
@@ -196,17 +204,19 @@ fn show(mailbox: &str, tried: &Tried, review: &mut Review, tally: &mut Tally) {
             Accepted::Refused(_) => "; cannot be accepted",
         },
     };
-    match &tried.standing {
-        Standing::NotYetExpected(_) => {
-            tally.not_yet += 1;
-            say(&format!("{name}  not yet expected{refused}; what came:\n{text}"));
-        }
-        Standing::Different(_) => {
-            tally.different += 1;
-            say(&format!("{name}  different{refused}\n{text}"));
-        }
-        Standing::AsExpected => {}
-    }
+    let what_came = if matches!(tried.standing, Standing::NotYetExpected(_)) {
+        tally.not_yet += 1;
+        "; what came:"
+    } else {
+        tally.different += 1;
+        ""
+    };
+    // Who refused it has just read it.
+    say(&if word == Word::Refused {
+        format!("{name}  {standing}{refused}")
+    } else {
+        format!("{name}  {standing}{refused}{what_came}\n{text}")
+    });
 }
 
 fn indented(text: &str) -> String {

@@ -17,6 +17,18 @@ pub(super) enum Review {
     Ended,
 }
 
+/// What was said to a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// Nobody wants to accept anything.
+    NotAsked,
+    Accepted,
+    /// A person has seen it and does not.
+    Refused,
+    /// A person wanted no more before it came up.
+    Unseen,
+}
+
 impl Review {
     pub(super) fn of(args: &TestArgs) -> Self {
         match (args.accept, args.yes) {
@@ -26,12 +38,12 @@ impl Review {
         }
     }
 
-    /// Whether a case is accepted, after showing it to the person who is asked; `None` where nobody wants to accept anything.
-    pub(super) fn say(&mut self, name: &str, shown: &str) -> Option<bool> {
+    /// Whether a case is accepted, after showing it to the person who is asked.
+    pub(super) fn say(&mut self, name: &str, shown: &str) -> Word {
         match self {
-            Self::None => None,
-            Self::All => Some(true),
-            Self::Ended => Some(false),
+            Self::None => Word::NotAsked,
+            Self::All => Word::Accepted,
+            Self::Ended => Word::Unseen,
             Self::Ask => {
                 say(shown);
                 // A terminal that cannot be read from is one that says no.
@@ -41,7 +53,7 @@ impl Review {
                     Said::Quit => *self = Self::Ended,
                     Said::Yes | Said::No => {}
                 }
-                Some(matches!(said, Said::Yes | Said::All))
+                if matches!(said, Said::Yes | Said::All) { Word::Accepted } else { Word::Refused }
             }
         }
     }

@@ -7,8 +7,7 @@ pub(super) const INTRODUCTION_MAX: usize = 400;
 
 pub(super) struct Lines<'a> {
     pub(super) raw: Vec<&'a str>,
-    /// In lower case without marks of emphasis; empty for lines that are too long to introduce anything.
-    folded: Vec<String>,
+    folded: Folded,
     /// Index of the first line at or below that is not blank.
     next_filled: Vec<usize>,
     /// Whether a digit, an `@` or a colon at its end stands in each: without any, nothing says when or by whom something was written.
@@ -20,8 +19,8 @@ pub(super) struct Lines<'a> {
 impl<'a> Lines<'a> {
     pub(super) fn of(text: &'a str, marks: &Marks) -> Self {
         let raw: Vec<&str> = text.split('\n').collect();
-        let folded: Vec<String> = raw.iter().map(|line| folded(line)).collect();
-        let is_telling = folded.iter().map(|line| is_telling(line)).collect();
+        let folded = Folded::of(&raw, text.len());
+        let is_telling = (0..raw.len()).map(|at| is_telling(folded.line(at))).collect();
         let mut next_filled = vec![raw.len(); raw.len() + 1];
         for at in (0..raw.len()).rev() {
             let is_filled = raw.get(at).is_some_and(|line| !line.trim().is_empty());
@@ -52,7 +51,7 @@ impl<'a> Lines<'a> {
     }
 
     pub(super) fn folded(&self, at: usize) -> &str {
-        self.folded.get(at).map_or("", String::as_str)
+        self.folded.line(at)
     }
 
     /// Whether one of so many lines from this one on tells when or by whom something was written.
@@ -80,17 +79,49 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// Lines in lower case without marks of emphasis, one behind the other; empty those that are too long to introduce anything.
+struct Folded {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Folded {
+    fn of(lines: &[&str], length: usize) -> Self {
+        let mut folded = Self { text: String::with_capacity(length), ends: Vec::with_capacity(lines.len()) };
+        for line in lines {
+            fold(line, &mut folded.text);
+            folded.ends.push(folded.text.len());
+        }
+        folded
+    }
+
+    fn line(&self, at: usize) -> &str {
+        let start = at.checked_sub(1).map_or(Some(&0), |above| self.ends.get(above));
+        let span = start.zip(self.ends.get(at)).map(|(&start, &end)| start..end);
+        span.and_then(|span| self.text.get(span)).unwrap_or_default()
+    }
+}
+
 fn is_telling(line: &str) -> bool {
     line.ends_with([':', '：']) || line.bytes().any(|byte| byte.is_ascii_digit() || byte == b'@')
 }
 
 pub(super) fn folded(line: &str) -> String {
+    let mut folded = String::with_capacity(line.len());
+    fold(line, &mut folded);
+    folded
+}
+
+fn fold(line: &str, into: &mut String) {
     if line.len() > INTRODUCTION_MAX {
-        return String::new();
+        return;
     }
     let line = line.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '\u{feff}' | '\u{200e}' | '\u{200f}'));
     if line.is_ascii() {
-        return line.to_ascii_lowercase();
+        let start = into.len();
+        into.push_str(line);
+        into[start..].make_ascii_lowercase();
+    } else {
+        into.extend(line.chars().map(|c| if c == '\u{a0}' || c == '\u{202f}' { ' ' } else { c }).flat_map(char::to_lowercase));
     }
-    line.chars().map(|c| if c == '\u{a0}' || c == '\u{202f}' { ' ' } else { c }).flat_map(char::to_lowercase).collect()
 }

@@ -68,21 +68,25 @@ fn open<'f>(file: &File<'f>) -> Result<Sheets<Cursor<&'f [u8]>>, String> {
     }
 }
 
-/// The rows down to the last one that is filled, each to its last filled cell.
+/// The rows from the first to the last one that is filled, each to its last filled cell.
 fn cells(range: &Range<calamine::Data>, left: &mut usize) -> Vec<Vec<Data>> {
     let mut rows = Vec::new();
     let mut filled = 0;
     // Columns before the first filled one are there: a cell stands in the column in which people see it.
     let before = range.start().map_or(0, |(_, column)| column as usize);
     for row in range.rows() {
-        let width = row.iter().rposition(|cell| *cell != calamine::Data::Empty).map_or(0, |last| last + 1);
+        // Cells of blanks are cells to a program, and nothing to people.
+        let width = row.iter().rposition(|cell| value(cell) != Data::Nothing).map_or(0, |last| before + last + 1);
         if *left < width {
             *left = 0;
             break;
         }
         *left -= width;
-        let mut cells = vec![Data::Nothing; if width == 0 { 0 } else { before }];
-        cells.extend(row.iter().take(width).map(value));
+        if width == 0 && filled == 0 {
+            continue;
+        }
+        let mut cells = Vec::with_capacity(width);
+        cells.extend(std::iter::repeat_n(Data::Nothing, before).chain(row.iter().map(value)).take(width));
         rows.push(cells);
         if width > 0 {
             filled = rows.len();
@@ -97,6 +101,8 @@ fn value(cell: &calamine::Data) -> Data {
         calamine::Data::Empty => Data::Nothing,
         calamine::Data::Int(number) => Data::Number((*number).into()),
         calamine::Data::Float(number) => decimal(*number),
+        // Texts of old files that are taken for single bytes have a zero behind each letter.
+        calamine::Data::String(text) if text.contains('\0') => Data::text(&text.replace('\0', "")),
         calamine::Data::String(text) | calamine::Data::DurationIso(text) => Data::text(text),
         calamine::Data::Bool(flag) => Data::Flag(*flag),
         calamine::Data::DateTime(time) => moment(time),
@@ -164,6 +170,18 @@ fn text(sheets: &[Sheet]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_and_columns_stand_where_people_see_them_and_blanks_around_them_are_none() {
+        let mut range = Range::new((2, 1), (6, 3));
+        let text = |text: &str| calamine::Data::String(text.to_owned());
+        for (at, cell) in [((2, 1), text(" ")), ((4, 2), text("T\0o\0t\0a\0l\0")), ((4, 3), text("")), ((6, 1), text(""))] {
+            range.set_value(at, cell);
+        }
+        let mut left = 10;
+        assert_eq!(cells(&range, &mut left), [vec![Data::Nothing, Data::Nothing, Data::Text("Total".to_owned())]]);
+        assert_eq!((left, cells(&range, &mut 2).len()), (7, 0));
+    }
 
     #[test]
     fn numbers_have_the_digits_that_people_see() {
