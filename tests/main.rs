@@ -1,6 +1,7 @@
 //! Stories on the whole program, one file a theme.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
 
+mod bad_files;
 mod children;
 mod clients;
 mod completeness;

@@ -175,6 +175,7 @@ fn is_type(content_type: &str, types: &[&str]) -> bool {
 /// Reads a file by its format. A reader that fails has that for its problem.
 pub(super) fn read(file: &File<'_>) -> Reading {
     let read = || match of(file) {
+        _ if file.bytes.is_empty() => Err("it is empty".to_owned()),
         Some(format) => format.read(file),
         None if file.is_text() => text::Text.read(file),
         None => Err(format!("files of type {} are not read by this version", file.content_type)),
