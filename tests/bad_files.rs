@@ -1,7 +1,8 @@
 //! Files that are protected, empty, cut off, called something else or made to do harm: each is its own problem, told to the rules and in
 //! the message's story, and nothing else of the message is lost.
 
-use std::io::{Cursor, Write};
+use std::fmt::Write as _;
+use std::io::{Cursor, Write as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -26,9 +27,12 @@ fn mail(files: &[(&str, &str, Vec<u8>)]) -> Vec<u8> {
                    --b\r\n\r\nThey are attached.\r\n"
             .to_owned();
     for (name, kind, bytes) in files {
-        raw += &format!(
-            "--b\r\nContent-Type: {kind}; name=\"{name}\"\r\nContent-Disposition: attachment\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-        );
+        write!(
+            raw,
+            "--b\r\nContent-Type: {kind}; name=\"{name}\"\r\nContent-Disposition: attachment\r\n\
+             Content-Transfer-Encoding: base64\r\n\r\n"
+        )
+        .unwrap();
         for line in STANDARD.encode(bytes).as_bytes().chunks(76) {
             raw += std::str::from_utf8(line).unwrap();
             raw += "\r\n";
@@ -130,8 +134,9 @@ async fn a_file_that_cannot_be_read_says_why_and_the_others_are_read() {
     let text = b"BT /F1 10 Tf 50 700 Td (Total 12.50) Tj ET";
     let good = saved(pdf(text));
     let row = "<row r=\"2\"><c r=\"A2\"><v>7</v></c></row>";
-    let rows: String = (1..=1_000_000).map(|number| format!("<row r=\"{number}\"/>")).collect();
-    let entities: String = (1..=9).map(|n| format!("<!ENTITY e{n} \"{}\">", format!("&e{};", n - 1).repeat(10))).collect();
+    let rows: Vec<String> = (1..=1_000_000).map(|number| format!("<row r=\"{number}\"/>")).collect();
+    let entities: Vec<String> = (1..=9).map(|n| format!("<!ENTITY e{n} \"{}\">", format!("&e{};", n - 1).repeat(10))).collect();
+    let entities = entities.concat();
     let octets = "application/octet-stream";
     let files = [
         ("good.pdf", "application/pdf", good.clone()),
@@ -142,7 +147,7 @@ async fn a_file_that_cannot_be_read_says_why_and_the_others_are_read() {
         ("declared-a-picture.csv", "image/png", b"a;b\r\n1;2\r\n".to_vec()),
         ("inflates.pdf", "application/pdf", saved(pdf(&vec![b' '; 100_000_000]))),
         ("cut.xlsx", octets, workbook(row)[..300].to_vec()),
-        ("rows.xlsx", octets, workbook(&(rows + &*row.replace('2', "1000001")))),
+        ("rows.xlsx", octets, workbook(&(rows.concat() + &*row.replace('2', "1000001")))),
         ("cut.zip", "application/zip", zipped(&[("a.txt", &b"text".repeat(1_000))])[..60].to_vec()),
         ("bomb.zip", "application/zip", zipped(&[("a.txt", &vec![b'0'; 100_000_000])])),
         ("nested.zip", "application/zip", zipped(&[("inner.zip", &zipped(&[("a.txt", b"deep")])), ("b.txt", b"beside")])),

@@ -370,3 +370,15 @@ fn the_lines_and_branches_that_no_fixture_reaches_are_named() {
     let page = std::fs::read_to_string(html.join("index.html")).unwrap();
     assert!(page.contains("never: then") && !page.contains("<script"), "{page}");
 }
+
+#[test]
+fn a_line_is_counted_once_each_time_however_much_stands_in_it() {
+    let place = sample();
+    let rule = "//! Counts.\nfn then(mail) {\n    for word in [\"one\", \"two\"] {\n        note(`${word} of ${mail.subject ?? \"none\"}`);\n        \
+                categorise(word);\n    }\n    move_to(\"Reminders\");\n}\n";
+    write(&place.path().join("rules/10-reminders.rhai"), rule);
+    let (config, lcov) = (place.path().join("postroom.toml"), place.path().join("lcov.info"));
+    said(&postroom(&config, &["test", "--filter", "a.eml", "--coverage", "--lcov", &lcov.to_string_lossy()]));
+    let lcov = std::fs::read_to_string(lcov).unwrap();
+    assert!(lcov.contains("DA:3,1\nDA:4,2\nDA:5,2\nDA:7,1\n"), "{lcov}");
+}

@@ -162,13 +162,12 @@ async fn choose(args: &RecordArgs, journal: Option<&Journal>, mailbox: &Mailbox)
         }
     }
     for name in &args.message {
-        match named(name, journal, mailbox).await? {
-            Some(message) => chosen.push(message),
-            None => {
-                failures += 1;
-                tell(&format!("There is no message {name}, neither in the journal nor in the mailbox."));
-            }
+        let found = named(name, journal, mailbox).await?;
+        if found.is_none() {
+            failures += 1;
+            tell(&format!("There is no message {name}, neither in the journal nor in the mailbox."));
         }
+        chosen.extend(found);
     }
     Ok((chosen, failures))
 }

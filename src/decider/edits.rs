@@ -12,10 +12,10 @@ use tokio::sync::mpsc;
 pub struct Edits {
     /// Never locked by one who holds the list: the watcher's thread may wait for that.
     watcher: Arc<Mutex<Option<RecommendedWatcher>>>,
-    watched: Arc<Mutex<Vec<Watched>>>,
+    listeners: Arc<Mutex<Vec<Listener>>>,
 }
 
-struct Watched {
+struct Listener {
     dirs: Vec<PathBuf>,
     told: mpsc::Sender<()>,
 }
@@ -30,28 +30,28 @@ pub(super) struct Told {
 impl Edits {
     /// The system's watcher. Where there is none, nobody is told.
     pub fn new() -> Self {
-        let watched = Arc::<Mutex<Vec<Watched>>>::default();
-        let listed = Arc::clone(&watched);
+        let listeners = Arc::<Mutex<Vec<Listener>>>::default();
+        let listed = Arc::clone(&listeners);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             // Reading is an event too; only what changes files counts. A full channel has told enough.
             let Some(event) = event.ok().filter(|event| !event.kind.is_access()) else { return };
-            for watched in locked(&listed).iter() {
-                let is_theirs = |path: &PathBuf| watched.dirs.iter().any(|dir| path.starts_with(dir));
+            for listener in locked(&listed).iter() {
+                let is_theirs = |path: &PathBuf| listener.dirs.iter().any(|dir| path.starts_with(dir));
                 // Without a path it is a loss of events, which may be anybody's.
                 if event.paths.is_empty() || event.paths.iter().any(is_theirs) {
-                    let _ = watched.told.try_send(());
+                    let _ = listener.told.try_send(());
                 }
             }
         });
         let watcher = watcher.inspect_err(|error| tracing::warn!(%error, "edits are looked for every 5 s")).ok();
-        Self { watcher: Arc::new(Mutex::new(watcher)), watched }
+        Self { watcher: Arc::new(Mutex::new(watcher)), listeners }
     }
 
     /// Watches the folders, with those in them, that are there.
     pub(super) fn watch(&self, dirs: impl Iterator<Item = PathBuf>) -> Told {
         let dirs: Vec<PathBuf> = dirs.filter(|dir| dir.is_dir()).filter_map(|dir| std::path::absolute(dir).ok()).collect();
         let (told, changes) = mpsc::channel(16);
-        locked(&self.watched).push(Watched { dirs: dirs.clone(), told });
+        locked(&self.listeners).push(Listener { dirs: dirs.clone(), told });
         if let Some(watcher) = &mut *locked(&self.watcher) {
             for dir in &dirs {
                 if let Err(error) = watcher.watch(dir, RecursiveMode::Recursive) {
@@ -73,7 +73,7 @@ impl Told {
     /// Waits for an edit.
     pub(super) async fn changed(&mut self) {
         if self.changes.recv().await.is_none() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
@@ -86,11 +86,11 @@ impl Told {
 impl Drop for Told {
     fn drop(&mut self) {
         self.changes.close();
-        let mut watched = locked(&self.edits.watched);
-        watched.retain(|watched| !watched.told.is_closed());
-        let is_watched = |dir: &Path| watched.iter().any(|watched| watched.dirs.iter().any(|own| own == dir));
+        let mut listeners = locked(&self.edits.listeners);
+        listeners.retain(|listener| !listener.told.is_closed());
+        let is_watched = |dir: &Path| listeners.iter().any(|listener| listener.dirs.iter().any(|own| own == dir));
         let left: Vec<PathBuf> = self.dirs.iter().filter(|dir| !is_watched(dir)).cloned().collect();
-        drop(watched);
+        drop(listeners);
         if let Some(watcher) = &mut *locked(&self.edits.watcher) {
             for dir in left {
                 // It may have gone by itself, and its watch with it.
@@ -129,7 +129,7 @@ mod tests {
         other_one.forget();
         std::fs::write(other.join("10-a.rhai"), "x").unwrap();
         other_one.changed().await;
-        let left: Vec<PathBuf> = locked(&edits.watched).iter().flat_map(|watched| watched.dirs.clone()).collect();
+        let left: Vec<PathBuf> = locked(&edits.listeners).iter().flat_map(|listener| listener.dirs.clone()).collect();
         assert_eq!(left, [other, shared]);
     }
 }

@@ -17,7 +17,7 @@ mod prepare;
 mod schedule;
 mod verify;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -50,6 +50,9 @@ const LANES_OF_ONE_MAX: usize = 16;
 const LOOK_AT_LEAST: Duration = Duration::from_secs(1);
 /// Rule sets whose templates are kept compiled.
 const TEMPLATES_MAX: usize = 16;
+
+/// Mailboxes that take no calls now, each with how long.
+type Closed = BTreeMap<MailboxName, Duration>;
 
 /// A mailbox as the executor needs it.
 #[derive(Clone)]
@@ -179,7 +182,8 @@ impl Executor {
                 None if is_ending => self.patience.idle,
                 None => {
                     bell.borrow_and_update();
-                    let due = looks.make(self.due(&busy)).await?;
+                    let closed = self.closed();
+                    let due = looks.make(self.due(&busy, &closed)).await?;
                     let is_full = !due.now.is_empty();
                     for (row, mailbox) in due.now {
                         if busy.enter(row, &mailbox) {
@@ -187,7 +191,7 @@ impl Executor {
                         }
                     }
                     // What is due but has no lane yet is taken up at the end of another one, which wakes us.
-                    if is_full { LOOK_AT_LEAST } else { self.wait(looks.until(due.next_at, self.patience.idle)) }
+                    if is_full { LOOK_AT_LEAST } else { self.wait(looks.until(due.next_at, self.patience.idle), &closed) }
                 }
             };
             tokio::select! {
@@ -203,11 +207,11 @@ impl Executor {
         }
     }
 
-    async fn due(&self, busy: &Bulkhead<Row>) -> Result<Waiting<(Row, MailboxName)>, JournalError> {
+    async fn due(&self, busy: &Bulkhead<Row>, closed: &Closed) -> Result<Waiting<(Row, MailboxName)>, JournalError> {
         // Beyond those that wait for an endpoint there must be something to see.
         let limit = LANES_OF_ONE_MAX * 2 + self.held().len();
         let due = match self.follow_the_clock().await {
-            Ok(()) => self.journal.due(limit, self.left_alone(busy)).await,
+            Ok(()) => self.journal.due(limit, self.left_alone(busy, closed)).await,
             Err(error) => Err(error),
         };
         match due {
@@ -217,16 +221,19 @@ impl Executor {
     }
 
     /// Neither is begun what would only be put off: a mailbox's backlog waits in the journal as it is.
-    fn left_alone(&self, busy: &Bulkhead<Row>) -> LeftAlone {
-        let closed = self.mailboxes.all().into_iter().filter(|(_, mailbox)| mailbox.graph.opens_in().is_some());
+    fn left_alone(&self, busy: &Bulkhead<Row>, closed: &Closed) -> LeftAlone {
         let resting = self.leases.resting().into_iter().collect();
-        LeftAlone { full: busy.full(), resting, closed: closed.map(|(name, _)| name).collect() }
+        LeftAlone { full: busy.full(), resting, closed: closed.keys().cloned().collect() }
+    }
+
+    fn closed(&self) -> Closed {
+        let all = self.mailboxes.all().into_iter();
+        all.filter_map(|(name, mailbox)| Some((name, mailbox.graph.opens_in()?))).collect()
     }
 
     /// That long, or until a mailbox takes calls again.
-    fn wait(&self, wait: Duration) -> Duration {
-        let opens = self.mailboxes.all().into_iter().filter_map(|(_, mailbox)| mailbox.graph.opens_in());
-        let wakes = opens.chain(self.leases.next_awake()).min();
+    fn wait(&self, wait: Duration, closed: &Closed) -> Duration {
+        let wakes = closed.values().copied().chain(self.leases.next_awake()).min();
         wakes.map_or(wait, |wakes| wait.min(wakes.max(Duration::from_millis(1))))
     }
 

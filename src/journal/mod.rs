@@ -36,6 +36,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::watch;
 
@@ -369,6 +370,8 @@ fn set_up(path: &Path, flags: OpenFlags) -> Result<Connection, StepError> {
         // SQLite keeps the errors of its own checkpoints to itself: the writer makes them instead.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     }
+    // Plans are made once. Otherwise a statement with a bound LIMIT is prepared anew each time it runs.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.set_prepared_statement_cache_capacity(64);

@@ -68,6 +68,9 @@ type Spot = (usize, usize);
 #[derive(Default)]
 struct Spots(Vec<Vec<(usize, usize)>>);
 
+/// The call in whose arguments a place stands, by place; only those that stand in one.
+type Within = BTreeMap<usize, usize>;
+
 impl Spots {
     fn at(&self, (line, column): Spot) -> Option<usize> {
         self.0.get(line)?.iter().find(|(there, _)| *there == column).map(|(_, place)| *place)
@@ -119,11 +122,11 @@ impl Coverage {
     #[allow(deprecated, reason = "marked so because it may change, not because it will go; Cargo.lock pins it")]
     pub(super) fn of(engine: &mut Engine, scripts: &[Script]) -> Arc<Self> {
         let mut spots: Vec<(String, Spots)> = Vec::new();
-        let mut count = 0;
+        let (mut count, mut within) = (0, Within::new());
         let scripts: Vec<Places> = scripts
             .iter()
             .map(|script| {
-                let (places, found) = places(&script.path, &script.text, &script.ast, &mut count);
+                let (places, found) = places(&script.path, &script.text, &script.ast, (&mut count, &mut within));
                 spots.push((script.path.clone(), found));
                 places
             })
@@ -143,8 +146,12 @@ impl Coverage {
                     };
                     spots.get(number)?.1.at(spot(position)?)
                 });
-                // A call is stepped on before and after its arguments: twice in a row is once. A condition that is looked at again is not.
-                let is_new = |place: usize| PLACE.replace(Some(place)) != Some(place) || forks.contains(&place);
+                // A call is stepped on before and after its arguments: that is once. A condition that is looked at again is not.
+                let is_new = |place: usize| {
+                    let last = PLACE.replace(Some(place));
+                    let is_open = std::iter::successors(last, |inner| within.get(inner).copied()).any(|open| open == place);
+                    !is_open || forks.contains(&place)
+                };
                 if let Some(place) = place.filter(|place| is_new(*place)) {
                     RUN.with_borrow_mut(|run| {
                         if let Some(steps) = run.get_mut(place) {
@@ -228,7 +235,7 @@ fn first_spot(statement: &Stmt) -> Option<Spot> {
     }
 }
 
-fn places(path: &str, text: &str, ast: &AST, count: &mut usize) -> (Places, Spots) {
+fn places(path: &str, text: &str, ast: &AST, (count, within): (&mut usize, &mut Within)) -> (Places, Spots) {
     let mut spots = Spots::default();
     let mut place = |spot: Spot| spots.place(spot, count);
     let outside: Vec<Position> = ast.statements().iter().map(Stmt::position).collect();
@@ -241,7 +248,10 @@ fn places(path: &str, text: &str, ast: &AST, count: &mut usize) -> (Places, Spot
         let is_transparent = matches!(statement, Stmt::Expr(expression) if matches!(**expression, Expr::Stmt(_)));
         if let Some(spot) = spot_of(statement).filter(|_| !is_transparent) {
             let line = start_line(statement).unwrap_or(spot.0);
-            statements.push((line, place(spot)));
+            let own = place(spot);
+            statements.push((line, own));
+            let around = nodes.iter().rev().skip(1).find_map(call).map(&mut place).filter(|around| *around != own);
+            within.extend(around.map(|around| (own, around)));
         }
         forks(statement, &mut place, &mut branches);
         true
@@ -249,6 +259,18 @@ fn places(path: &str, text: &str, ast: &AST, count: &mut usize) -> (Places, Spot
     statements.sort_unstable();
     branches.sort_by_key(|fork| fork.line);
     (Places { path: path.to_owned(), text: text.to_owned(), statements, branches }, spots)
+}
+
+/// The spot of a node that is a call standing as a statement.
+fn call(node: &ASTNode) -> Option<Spot> {
+    let ASTNode::Stmt(statement) = node else { return None };
+    match statement {
+        Stmt::FnCall(..) => spot_of(statement),
+        Stmt::Expr(expression) if matches!(**expression, Expr::FnCall(..) | Expr::MethodCall(..) | Expr::Dot(..)) => {
+            spot_of(statement)
+        }
+        _ => None,
+    }
 }
 
 /// Where a statement begins; what stands in its middle is where the debugger stops.

@@ -1,7 +1,8 @@
 //! One item of Outlook: its properties, recipients and attachments, and what of them a message says.
 
+use super::packed_rtf;
 use super::property::{Properties, decoded, id};
-use super::rtf;
+use crate::mail::rtf;
 
 /// A mail, or whatever else Outlook kept as an item.
 #[derive(Debug, Default)]
@@ -61,7 +62,7 @@ impl Item {
 
     fn rtf(&self) -> Option<rtf::Rtf> {
         let bytes = self.properties.bytes(id::RTF)?;
-        Some(rtf::read(&rtf::decompressed(bytes)?))
+        Some(rtf::read(&packed_rtf::decompressed(bytes)?))
     }
 }
 

@@ -1,12 +1,11 @@
 //! Outlook's own forms of a mail: `.msg` files (MS-OXMSG) and `winmail.dat` (TNEF, MS-OXTNEF). Both hold the same properties
 //! (MS-OXPROPS); both are written anew as a message of RFC 5322, so that everything that is read of mail is read of them.
 
-mod code_page;
 mod compose;
 mod item;
 mod msg;
+mod packed_rtf;
 mod property;
-mod rtf;
 mod tnef;
 
 pub(super) use item::{AttachedFile, Item};

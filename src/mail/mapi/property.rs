@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use encoding_rs::{Encoding, WINDOWS_1252};
 
-use super::code_page;
+use crate::mail::code_page;
 
 /// Ids of properties (MS-OXPROPS).
 pub(super) mod id {

@@ -1,62 +1,11 @@
-//! The RTF body of an item: unpacked (MS-OXRTFCP), and the HTML or plain text that Outlook wrapped into it (MS-OXRTFEX); of RTF
-//! that was RTF from the start, its text.
+//! RTF (Rich Text Format 1.9.1): its text, or the HTML that Outlook wrapped into it (MS-OXRTFEX).
 
 use std::collections::HashMap;
 
 use super::code_page;
 
-/// Bytes that a body may have once it is unpacked.
-const RTF_MAX: usize = 32 * 1024 * 1024;
 /// Groups in groups; what is deeper is left out.
 const LEVELS_MAX: usize = 500;
-/// What the dictionary of the packing begins with.
-const DICTIONARY: &[u8] = b"{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern \\fscript \
-    \\fdecor MS Sans SerifSymbolArialTimes New RomanCourier{\\colortbl\\red0\\green0\\blue0\r\n\\par \
-    \\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx";
-
-/// The RTF of a packed body; `None` where it is not packed as it should be. One that is cut off is unpacked as far as it goes.
-pub(super) fn decompressed(bytes: &[u8]) -> Option<Vec<u8>> {
-    let (header, packed) = bytes.split_at_checked(16)?;
-    let stated = usize::try_from(u32::from_le_bytes(header.get(4..8)?.try_into().ok()?)).ok()?.min(RTF_MAX);
-    match header.get(8..12)? {
-        b"MELA" => return Some(packed.get(..stated).unwrap_or(packed).to_vec()),
-        b"LZFu" => {}
-        _ => return None,
-    }
-    let mut window = [0_u8; 4096];
-    window[..DICTIONARY.len()].copy_from_slice(DICTIONARY);
-    let mut unpacked = Vec::with_capacity(stated.min(packed.len().saturating_mul(8)));
-    let mut write = DICTIONARY.len();
-    let mut packed = packed.iter().copied();
-    'runs: while let Some(control) = packed.next() {
-        for bit in 0..8 {
-            let Some(first) = packed.next() else { break 'runs };
-            if control >> bit & 1 == 0 {
-                window[write] = first;
-                write = (write + 1) % window.len();
-                unpacked.push(first);
-                continue;
-            }
-            let Some(second) = packed.next() else { break 'runs };
-            let reference = usize::from(u16::from_be_bytes([first, second]));
-            let (offset, length) = (reference >> 4, (reference & 0xf) + 2);
-            if offset == write {
-                break 'runs;
-            }
-            for step in 0..length {
-                let byte = window[(offset + step) % window.len()];
-                window[write] = byte;
-                write = (write + 1) % window.len();
-                unpacked.push(byte);
-            }
-        }
-        if unpacked.len() >= RTF_MAX {
-            break;
-        }
-    }
-    unpacked.truncate(stated);
-    Some(unpacked)
-}
 
 /// What RTF says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -178,8 +127,8 @@ impl Reader<'_> {
                 }
             }
             b'{' | b'}' | b'\\' => self.byte(symbol),
-            b'~' => self.say(if self.is_html { "&nbsp;" } else { "\u{a0}" }),
-            b'_' => self.say(if self.is_html { "&shy;" } else { "\u{2011}" }),
+            b'~' => self.say(if self.is_html { "&nbsp;" } else { " " }),
+            b'_' => self.say(if self.is_html { "&#8209;" } else { "-" }),
             b'\r' | b'\n' => self.say("\n"),
             // A destination that one may not know: those that we do are taken by their word.
             b'*' => {
@@ -210,8 +159,23 @@ impl Reader<'_> {
                 self.group.destination = Destination::HtmlTag;
             }
             b"fonttbl" => self.group.destination = Destination::Fonts,
-            b"colortbl" | b"stylesheet" | b"info" | b"pict" | b"header" | b"footer" | b"listtable" | b"object" | b"fldinst"
-            | b"themedata" | b"datastore" => self.group.destination = Destination::Nowhere,
+            b"colortbl"
+            | b"stylesheet"
+            | b"info"
+            | b"pict"
+            | b"object"
+            | b"listtable"
+            | b"listoverridetable"
+            | b"fldinst"
+            | b"themedata"
+            | b"datastore"
+            | b"xmlnstbl"
+            | b"rsidtbl"
+            | b"generator"
+            | b"latentstyles"
+            | b"colorschememapping" => {
+                self.group.destination = Destination::Nowhere;
+            }
             b"ansicpg" => self.document_page = value,
             b"uc" => self.group.fallback = value.map_or(1, |count| usize::try_from(count).unwrap_or(1)),
             b"f" => self.font(value.unwrap_or_default()),
@@ -336,20 +300,16 @@ mod tests {
 
     #[test]
     fn rtf_from_the_start_gives_its_text() {
+        let text = |rtf: &[u8]| read(rtf).text.unwrap_or_default();
+        let rtf =
+            br"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Arial;}}{\*\generator x;}\pard Gr\'fc\'dfe \u8364? 5\par A\cell B\row \{x\}}";
+        assert_eq!(text(rtf), "Grüße € 5\nA\tB\n{x}");
+        assert_eq!(text(br"{\rtf1\ansicpg1251\'cf\'f0\uc0\u-10179\u-8704}"), "Пр😀");
+        // The font says what its letters are, whatever the document says.
+        assert_eq!(text(br"{\rtf1\ansicpg1252{\fonttbl{\f1\fcharset238 Arial CE;}}\f1 \'9elu\'9dou\'e8k\'fd}"), "žluťoučký");
         let plain = br"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Arial;}}{\stylesheet Normal;}{\*\generator Riched}{\info{\author Ann}}Gr\'fc\'dfe\par
 \uc2\u-10179??\u-8704??!\line Zwei{\pict abc}}";
         assert_eq!(read(plain), Rtf { html: None, text: Some("Grüße\n😀!\nZwei".to_owned()) });
-    }
-
-    #[test]
-    fn packed_rtf_is_unpacked() {
-        // The examples of MS-OXRTFCP §4.
-        let packed =
-            b"\x2d\0\0\0\x2b\0\0\0LZFu\xf1\xc5\xc7\xa7\x03\0\x0a\0rcpg125B2\x0a\xf3 hel\x09\0 bw\x05\xb0ld}\x0a\x80\x0f\xa0";
-        assert_eq!(decompressed(packed).unwrap(), b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n");
-        let plain = b"\x0f\0\0\0\x03\0\0\0MELA\0\0\0\0abcdef";
-        assert_eq!(decompressed(plain).unwrap(), b"abc");
-        assert_eq!(decompressed(b"short"), None);
     }
 
     #[test]
