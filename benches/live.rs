@@ -97,7 +97,7 @@ fn work_off(count: usize) -> Done {
     std::fs::write(dir.path().join("rules/10-all.rhai"), RULE).unwrap();
     let config = format!(
         "[tenant]\nid = \"contoso.example\"\nclient_id = \"c\"\nclient_secret = {{ env = \"BENCH_SECRET\" }}\n\
-         [graph]\nbase_url = \"{base}/v1.0\"\nlogin_url = \"{base}\"\n\
+         [graph]\nbase_url = \"{base}/v1.0\"\nlogin_url = \"{base}\"\nrequests_per_10_minutes = 1_000_000\n\
          [mailbox.shared]\naddress = \"{ADDRESS}\"\nrules = \"rules\"\npoll = \"1s\"\ncreate_folders = true\n\
          [state]\npath = \"bench.db\"\n[web]\nlisten = \"127.0.0.1:0\"\n"
     );
@@ -148,6 +148,7 @@ fn start_sim(mail: &Path) -> (Running, String) {
 /// Looks into the journal beside the running program, until every message is decided and every action done.
 fn wait_until_done(path: &Path, count: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _entered = runtime.enter();
     let journal = until("the journal", || Journal::open_existing(path, Clock::system()).ok());
     let all = i64::try_from(count).unwrap();
     until("every mail is worked off", || {
